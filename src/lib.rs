@@ -1,0 +1,6 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod util;
+pub mod sys;
+pub mod encoding;
+pub mod keyspace;
