@@ -43,7 +43,11 @@ pub struct TooLong;
 #[inline]
 pub const fn good_size(len_bytes: usize) -> usize {
     if len_bytes <= 64 {
-        return if len_bytes == 0 { 8 } else { (len_bytes + 7) & !7 };
+        return if len_bytes == 0 {
+            8
+        } else {
+            (len_bytes + 7) & !7
+        };
     }
     // Between 2^k (excluded) and 2^(k+1) (included) the classes are 2^(k-2) apart.
     let step_log2 = (len_bytes - 1).ilog2() - 2;
@@ -190,7 +194,11 @@ impl Blob {
     /// When the range touches the length field, is inverted or ends beyond the blob: the mistake of a program,
     /// as with a slice index.
     #[inline]
-    pub fn splice_gap(&mut self, range: Range<usize>, gap_len: usize) -> Result<&mut [u8], TooLong> {
+    pub fn splice_gap(
+        &mut self,
+        range: Range<usize>,
+        gap_len: usize,
+    ) -> Result<&mut [u8], TooLong> {
         let old = self.len();
         let Range { start, end } = range;
         assert!(
@@ -219,7 +227,10 @@ impl Blob {
     fn move_within(&mut self, from: usize, to: usize, count: usize) {
         if count != 0 && from != to {
             let body = self.body_mut();
-            body.copy_within(from - HEADER_BYTES..from - HEADER_BYTES + count, to - HEADER_BYTES);
+            body.copy_within(
+                from - HEADER_BYTES..from - HEADER_BYTES + count,
+                to - HEADER_BYTES,
+            );
         }
     }
 
@@ -327,8 +338,8 @@ mod tests {
         assert_eq!(
             seen,
             [
-                8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768,
-                896, 1024, 1280
+                8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
+                512, 640, 768, 896, 1024, 1280
             ]
         );
         assert_eq!(good_size(0), 8);
@@ -394,7 +405,8 @@ mod tests {
                         let end = rng.usize(start..=twin.len().min(start + 30));
                         let with: Vec<u8> = (0..rng.usize(0..50)).map(|_| rng.u8(..)).collect();
                         twin.splice(start..end, with.iter().copied());
-                        blob.splice(start + HEADER_BYTES..end + HEADER_BYTES, &with).unwrap();
+                        blob.splice(start + HEADER_BYTES..end + HEADER_BYTES, &with)
+                            .unwrap();
                     }
                 }
                 assert_eq!(&blob.as_slice()[HEADER_BYTES..], &twin[..]);
