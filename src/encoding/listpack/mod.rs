@@ -475,4 +475,114 @@ mod tests {
         assert_eq!(lp.get_at(70_000), None);
         assert_eq!(lp.get_at(-70_001), None);
     }
+
+    fn unhex(hex: &str) -> Vec<u8> {
+        let nibbles: Vec<u8> = hex
+            .chars()
+            .filter_map(|c| c.to_digit(16))
+            .map(|d| d as u8)
+            .collect();
+        nibbles
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()
+    }
+
+    /// What DUMP of a genuine 8.0.6 holds for these elements, without its envelope.
+    #[test]
+    fn writes_what_a_genuine_server_writes() {
+        let hash = [
+            "name",
+            "redoubt",
+            "port",
+            "6379",
+            "ratio",
+            "0.25",
+            "temp",
+            "-40",
+            "big",
+            "123456789012",
+            "empty",
+            "",
+        ];
+        let zset = [
+            "neg",
+            "-7",
+            "one",
+            "1",
+            "two",
+            "2.5",
+            "big",
+            "70000",
+            "huge",
+            "9007199254740992",
+        ];
+        let list = [
+            "0",
+            "127",
+            "128",
+            "-1",
+            "4095",
+            "4096",
+            "-4096",
+            "-4097",
+            "32767",
+            "32768",
+            "-32768",
+            "-32769",
+            "8388607",
+            "8388608",
+            "-8388608",
+            "-8388609",
+            "2147483647",
+            "2147483648",
+            "-2147483648",
+            "-2147483649",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "007",
+            "-0",
+        ];
+        let vectors: [(&[&str], &str); 4] = [
+            (
+                &hash,
+                "4e0000000c00846e616d6505877265646f7562740884706f727405f1eb180385726174696f0684302e3235058474656d
+                 7005dfd8028362696704f4141a99be1c0000000985656d707479068001ff",
+            ),
+            (
+                &zset,
+                "3a0000000a00836e656704dff902836f6e650401018374776f0483322e35048362696704f2701101048468756765
+                 05f4000000000000200009ff",
+            ),
+            (&["a", "5", "-300", "70000"], "1400000004008161020501ded402f270110104ff"),
+            (
+                &list,
+                "99000000190000017f01c08002dfff02cfff02f1001003d00002f1ffef03f1ff7f03f200800004f1008003f2ff7fff04f2
+                 ffff7f04f30000800005f200008004f3ffff7fff05f3ffffff7f05f4000000800000000009f30000008005f4ffffff7fff
+                 ffffff09f4ffffffffffffff7f09f40000000000000080099339323233333732303336383534373735383038148330303704
+                 822d3003ff",
+            ),
+        ];
+        for (texts, hex) in vectors {
+            let genuine = unhex(hex);
+            assert_eq!(of(texts).as_bytes(), genuine);
+            assert_eq!(Listpack::from_bytes_validated(&genuine), Ok(of(texts)));
+        }
+    }
+
+    /// RPUSH a b c 1000, LINSERT before b 64 x, LSET -1 70000, LREM c: the bytes a genuine 8.0.6 then has.
+    #[test]
+    fn edits_as_a_genuine_server_does() {
+        let mut lp = of(&["a", "b", "c", "1000"]);
+        let b = lp.find(b"b", lp.first().unwrap(), 0).unwrap();
+        lp.insert_before(b, &[b'x'; 64]).unwrap();
+        lp.replace(lp.last().unwrap(), b"70000").unwrap();
+        lp.delete(lp.find(b"c", b, 0).unwrap());
+        let genuine = format!(
+            "55000000040081 6102e040 {} 42816202f270110104ff",
+            "78".repeat(64)
+        );
+        assert_eq!(lp.as_bytes(), unhex(&genuine));
+    }
 }
