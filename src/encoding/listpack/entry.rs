@@ -138,6 +138,32 @@ impl From<i64> for Elem<'_> {
     }
 }
 
+/// A text to be looked for: what it is as an integer is worked out once.
+#[derive(Clone, Copy, Debug)]
+pub struct Needle<'a> {
+    text: &'a [u8],
+    integer: Option<i64>,
+}
+
+impl<'a> Needle<'a> {
+    #[inline]
+    pub fn new(text: &'a [u8]) -> Needle<'a> {
+        Needle {
+            text,
+            integer: canonical_i64(text),
+        }
+    }
+
+    /// Whether `elem` has this text.
+    #[inline(always)]
+    pub fn is(&self, elem: Elem<'_>) -> bool {
+        match elem {
+            Elem::Bytes(bytes) => bytes == self.text,
+            Elem::Int(value) => self.integer == Some(value),
+        }
+    }
+}
+
 /// The integer that `text` spells in its one canonical form: no plus sign, no leading zero, no `-0`.
 #[inline]
 pub(super) fn canonical_i64(text: &[u8]) -> Option<i64> {

@@ -24,7 +24,19 @@ impl<'a> Iter<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        Pos::new(self.rest.as_ptr().addr() - self.whole.as_ptr().addr())
+        Pos::new(
+            self.rest
+                .as_ptr()
+                .addr()
+                .checked_sub(self.whole.as_ptr().addr())?,
+        )
+    }
+
+    /// Position of the element that `next_back` gave last.
+    #[inline]
+    pub fn back_pos(&self) -> Option<Pos> {
+        let end = self.rest.as_ptr().addr() + self.rest.len();
+        Pos::new(end.checked_sub(self.whole.as_ptr().addr())?)
     }
 
     /// Passes over one element without decoding it; `None` at the end.
@@ -145,7 +157,7 @@ mod tests {
         let mut iter = lp.iter();
         assert_eq!(iter.next_back(), Some(Elem::Bytes(b"c")));
         assert_eq!(iter.next(), Some(Elem::Bytes(b"a")));
-        assert_eq!(iter.pos(), lp.seek(1));
+        assert_eq!((iter.pos(), iter.back_pos()), (lp.seek(1), lp.seek(4)));
         assert_eq!(texts(iter.clone()), ["1", "b", "2"]);
         assert_eq!(iter.nth(2), Some(Elem::Int(2)));
         assert_eq!(

@@ -40,12 +40,12 @@ mod entry;
 mod iter;
 mod validate;
 
-pub use entry::Elem;
+pub use entry::{Elem, Needle};
 pub use iter::{Iter, Tuples};
 pub use validate::Malformed;
 
 use super::blob::{Blob, TooLong};
-use entry::{END, canonical_i64, last_entry_size, skip, take};
+use entry::{END, last_entry_size, skip, take};
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -85,6 +85,9 @@ pub struct Listpack {
 }
 
 impl Listpack {
+    /// Size of a listpack without elements.
+    pub const EMPTY_BYTES: usize = HEADER_BYTES + 1;
+
     /// An empty listpack (7 bytes).
     pub fn new() -> Listpack {
         match Listpack::from_entries(&[], 0) {
@@ -107,9 +110,19 @@ impl Listpack {
         Ok(listpack)
     }
 
+    /// A copy of `bytes`, which are a listpack's: for what this process packed away itself.
+    pub(super) fn from_bytes_trusted(bytes: &[u8]) -> Result<Listpack, TooLong> {
+        debug_assert_eq!(validate::validate(bytes).err(), None);
+        let blob = Blob::from_slice(bytes)?;
+        Ok(Listpack { blob })
+    }
+
     /// A listpack of well-formed entries.
     fn from_entries(entries: &[u8], count: usize) -> Result<Listpack, TooLong> {
-        let len = entries.len().checked_add(HEADER_BYTES + 1).ok_or(TooLong)?;
+        let len = entries
+            .len()
+            .checked_add(Listpack::EMPTY_BYTES)
+            .ok_or(TooLong)?;
         let mut blob = Blob::zeroed(len)?;
         if let Some((end, body)) = blob.body_mut()[2..].split_last_mut() {
             body.copy_from_slice(entries);
@@ -131,7 +144,7 @@ impl Listpack {
 
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.bytes_len() <= HEADER_BYTES + 1
+        self.bytes_len() <= Listpack::EMPTY_BYTES
     }
 
     /// Size in bytes, header and end byte included.
@@ -247,15 +260,11 @@ impl Listpack {
     /// The first element at or after `start` whose text is `needle`, `skipped` elements being passed over
     /// after each one compared (1 in a sequence of field and value finds fields only).
     pub fn find(&self, needle: &[u8], start: Pos, skipped: usize) -> Option<Pos> {
-        let integer = canonical_i64(needle);
+        let needle = Needle::new(needle);
         let mut rest = self.entries_from(start)?;
         loop {
             let here = rest;
-            let hit = match take(&mut rest)? {
-                Elem::Bytes(bytes) => bytes == needle,
-                Elem::Int(value) => integer == Some(value),
-            };
-            if hit {
+            if needle.is(take(&mut rest)?) {
                 return self.pos_of(here);
             }
             for _ in 0..skipped {

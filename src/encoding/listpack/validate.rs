@@ -39,7 +39,7 @@ impl Listpack {
 }
 
 /// Checks all of `bytes`; answers the number of elements.
-fn validate(bytes: &[u8]) -> Result<usize, Malformed> {
+pub(super) fn validate(bytes: &[u8]) -> Result<usize, Malformed> {
     let [t0, t1, t2, t3, c0, c1, entries @ .., end] = bytes else {
         return Err(Malformed::Short);
     };
