@@ -92,9 +92,6 @@ impl<T: Typed> Drop for Mut<'_, T> {
     }
 }
 
-fn pair_order(when_ms: u64, hash: u64) -> impl Fn(u64, u64) -> std::cmp::Ordering {
-    move |other_when, other_hash| (other_when, other_hash).cmp(&(when_ms, hash))
-}
 
 impl Database {
     pub fn new() -> Self {
@@ -180,7 +177,7 @@ impl Database {
 
     /// Takes the entry at a place out.
     pub fn remove(&mut self, hash: u64, loc: Loc) -> Entry {
-        let entry = self.table.remove_at(hash, loc);
+        let entry = self.table.remove_at(loc);
         self.sizes.remove(entry.kind(), entry.value().size());
         if let Some(when) = entry.expiry_ms() {
             self.unindex(when, hash);
@@ -218,11 +215,11 @@ impl Database {
     }
 
     fn index(&mut self, when_ms: u64, hash: u64) {
-        self.expiries.insert(when_ms, hash, pair_order(when_ms, hash));
+        self.expiries.insert(when_ms, hash, |other| other.cmp(&hash));
     }
 
     fn unindex(&mut self, when_ms: u64, hash: u64) {
-        let removed = self.expiries.remove(when_ms, pair_order(when_ms, hash));
+        let removed = self.expiries.remove(when_ms, |other| other.cmp(&hash));
         debug_assert!(removed.is_some());
     }
 

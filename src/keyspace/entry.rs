@@ -25,7 +25,7 @@ use std::mem::{ManuallyDrop, size_of};
 use std::ptr::{self, NonNull};
 use std::slice;
 
-use super::table::Slot;
+use super::table::{Slot, TagPtr};
 use super::value::{BigStr, Ref, RefMut, Type, Value};
 use crate::encoding::blob::good_size;
 use crate::types::{Hash, List, Set, Zset};
@@ -67,7 +67,8 @@ const _: () = assert!(align_of::<List>() <= 8 && align_of::<Set>() <= 8);
 const _: () = assert!(align_of::<Zset>() <= 8 && align_of::<Hash>() <= 8);
 
 /// A key and its value. See the file's head for the layout.
-pub struct Entry(NonNull<u8>);
+#[repr(transparent)]
+pub struct Entry(TagPtr);
 
 // SAFETY: an entry owns its block alone and holds only `Send` values (strings, integers, collections that are
 // `Send`, asserted below); moving it moves everything.
@@ -190,7 +191,7 @@ impl Entry {
         let layout = shape.layout();
         // SAFETY: the layout's size is at least 8.
         let Some(block) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
-        let entry = Entry(block);
+        let entry = Entry(TagPtr::new(block));
         let head = (form as u32) << FORM_SHIFT | bits | if expiry_ms.is_some() { EXPIRES } else { 0 };
         // SAFETY: all offsets of `shape` lie inside the block of `shape.total` bytes; the block is aligned to 8, so
         // the head is aligned; the expiry is written unaligned.
@@ -208,19 +209,19 @@ impl Entry {
     /// A pointer `offset` bytes into the block; the caller stays inside it.
     #[inline]
     fn at(&self, offset: usize) -> *mut u8 {
-        self.0.as_ptr().wrapping_add(offset)
+        self.0.get().as_ptr().wrapping_add(offset)
     }
 
     #[inline]
     fn head(&self) -> u32 {
         // SAFETY: the head is always written, at the block's aligned start.
-        unsafe { self.0.cast::<u32>().read() }
+        unsafe { self.0.get().cast::<u32>().read() }
     }
 
     #[inline]
     fn set_head(&mut self, head: u32) {
         // SAFETY: as for `head`; `&mut self` makes the write exclusive.
-        unsafe { self.0.cast::<u32>().write(head) }
+        unsafe { self.0.get().cast::<u32>().write(head) }
     }
 
     #[inline]
@@ -442,7 +443,7 @@ impl Entry {
                 Form::Zset => Value::Zset(payload.cast::<Zset>().read()),
                 Form::Hash => Value::Hash(payload.cast::<Hash>().read()),
             };
-            dealloc(this.0.as_ptr(), shape.layout());
+            dealloc(this.0.get().as_ptr(), shape.layout());
             value
         }
     }
@@ -477,27 +478,17 @@ impl Drop for Entry {
                 Form::Zset => ptr::drop_in_place(payload.cast::<Zset>()),
                 Form::Hash => ptr::drop_in_place(payload.cast::<Hash>()),
             }
-            dealloc(self.0.as_ptr(), shape.layout());
+            dealloc(self.0.get().as_ptr(), shape.layout());
         }
     }
 }
 
-// SAFETY: the block is aligned to 8; `into_raw` and `from_raw` pass ownership without touching it; the key never
-// changes while the entry lives.
+// SAFETY: an entry is one `TagPtr`, reaches its block only through `TagPtr::get`, and may lie anywhere itself; the
+// key never changes while the entry lives.
 unsafe impl Slot for Entry {
     #[inline]
     fn key(&self) -> &[u8] {
         Entry::key(self)
-    }
-
-    #[inline]
-    fn into_raw(self) -> NonNull<u8> {
-        ManuallyDrop::new(self).0
-    }
-
-    #[inline]
-    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
-        Entry(raw)
     }
 }
 

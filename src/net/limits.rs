@@ -27,7 +27,7 @@ pub fn judge(client: &mut Client, limit: &OutputLimit, pending: usize, now_ms: u
         return Verdict::Within;
     }
     let over_ms = now_ms.saturating_sub(client.soft_limit_since_ms);
-    if over_ms > limit.soft_seconds.saturating_mul(1000) { Verdict::Over } else { Verdict::Within }
+    if over_ms > limit.soft_s.saturating_mul(1000) { Verdict::Over } else { Verdict::Within }
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn hard_at_once_soft_after_its_time() {
         let mut client = Client::new(1, Connection::None, 0);
-        let limit = OutputLimit { hard_bytes: 100, soft_bytes: 50, soft_seconds: 2 };
+        let limit = OutputLimit { hard_bytes: 100, soft_bytes: 50, soft_s: 2 };
         assert_eq!(judge(&mut client, &limit, 49, 1000), Verdict::Within);
         assert_eq!(judge(&mut client, &limit, 60, 1000), Verdict::Within);
         assert_eq!(judge(&mut client, &limit, 60, 3000), Verdict::Within);
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(judge(&mut client, &limit, 10, 3001), Verdict::Within);
         assert_eq!(judge(&mut client, &limit, 60, 9000), Verdict::Within);
         assert_eq!(judge(&mut client, &limit, 100, 9000), Verdict::Over);
-        let none = OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_seconds: 0 };
+        let none = OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_s: 0 };
         assert_eq!(judge(&mut client, &none, usize::MAX, 9000), Verdict::Within);
     }
 }

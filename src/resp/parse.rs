@@ -247,9 +247,9 @@ fn inline(buf: &[u8], start: usize) -> Result<Step, ProtocolError> {
     let line = rest[..newline].strip_suffix(b"\r").unwrap_or(&rest[..newline]);
     let end = start + newline + 1;
     match quote::split_args(line) {
-        None => fail("unbalanced quotes in request"),
-        Some(words) if words.is_empty() => Ok(Step::Empty { end }),
-        Some(words) => Ok(Step::Inline { args: words.into_iter().collect(), end }),
+        Err(_) => fail("unbalanced quotes in request"),
+        Ok(words) if words.is_empty() => Ok(Step::Empty { end }),
+        Ok(words) => Ok(Step::Inline { args: words.into_iter().collect(), end }),
     }
 }
 

@@ -123,7 +123,7 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {
-                run_id: crate::util::random::hex_id(),
+                run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 config_file: String::new(),
                 executable: String::new(),
                 arguments: Vec::new(),
