@@ -263,6 +263,16 @@ impl Listpack {
             Ok(_) => {}
             Err(TooLong) => unreachable!("a cut does not grow"),
         }
+        self.remove_from_count(removed);
+    }
+
+    /// Takes out the first `bytes` bytes after the header; the count stays.
+    pub(super) fn cut_front(&mut self, bytes: usize) {
+        self.cut(HEADER_BYTES..HEADER_BYTES + bytes, 0);
+    }
+
+    #[inline(always)]
+    pub(super) fn remove_from_count(&mut self, removed: usize) {
         let count = self.count_field();
         if count != COUNT_UNKNOWN {
             self.set_count(usize::from(count).saturating_sub(removed));
@@ -270,7 +280,7 @@ impl Listpack {
     }
 
     #[inline(always)]
-    fn add_to_count(&mut self, added: usize) {
+    pub(super) fn add_to_count(&mut self, added: usize) {
         let count = self.count_field();
         if count != COUNT_UNKNOWN {
             self.set_count(usize::from(count).saturating_add(added));

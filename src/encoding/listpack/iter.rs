@@ -39,6 +39,30 @@ impl<'a> Iter<'a> {
         Pos::new(end.checked_sub(self.whole.as_ptr().addr())?)
     }
 
+    /// The first `n` elements and the others, of `count` in all: walks from the nearer end.
+    pub fn split_at(self, n: usize, count: usize) -> (Iter<'a>, Iter<'a>) {
+        let Iter { rest, whole } = self;
+        let mut after = rest;
+        if n <= count / 2 {
+            for _ in 0..n {
+                if skip(&mut after).is_none() {
+                    break;
+                }
+            }
+        } else {
+            let mut before = rest;
+            for _ in n..count {
+                let shorter =
+                    last_entry_size(before).and_then(|size| before.len().checked_sub(size));
+                let Some(len) = shorter else { break };
+                before = &before[..len];
+            }
+            after = &rest[before.len()..];
+        }
+        let before = &rest[..rest.len() - after.len()];
+        (Iter::new(whole, before), Iter::new(whole, after))
+    }
+
     /// Passes over one element without decoding it; `None` at the end.
     #[inline(always)]
     pub fn skip_one(&mut self) -> Option<()> {
@@ -173,6 +197,19 @@ mod tests {
         assert_eq!(texts(lp.iter_from(third)), ["c", "d"]);
         assert_eq!(texts(lp.iter_until(third).rev()), ["b", "a"]);
         assert_eq!(lp.iter().count(), 4);
+    }
+
+    #[test]
+    fn splits_in_two() {
+        let all = ["a", "1", "b", "2", "c"];
+        let lp = of(&all);
+        for n in 0..=5 {
+            let (before, after) = lp.iter().split_at(n, 5);
+            assert_eq!(texts(before), all[..n]);
+            assert_eq!(texts(after), all[n..]);
+        }
+        let (before, after) = lp.iter().split_at(9, 5);
+        assert_eq!((before.count(), after.count()), (5, 0));
     }
 
     #[test]

@@ -35,11 +35,13 @@
 //!
 //! Elements are named by [`Pos`], a byte offset, which stays good until the listpack changes.
 
+mod deque;
 mod edit;
 mod entry;
 mod iter;
 mod validate;
 
+pub use deque::Deque;
 pub use entry::{Elem, Needle};
 pub use iter::{Iter, Tuples};
 pub use validate::Malformed;

@@ -76,6 +76,14 @@ impl Limits {
         !self.exceeded(bytes + added_bytes + ENTRY_OVERHEAD_BYTES, count + 1)
     }
 
+    /// How many bytes may still come to a node of this size, about.
+    #[inline]
+    pub(super) fn spare_bytes(&self, bytes: usize) -> usize {
+        self.bytes_limit()
+            .unwrap_or(SAFE_BYTES)
+            .saturating_sub(bytes)
+    }
+
     #[inline]
     fn bytes_limit(&self) -> Option<usize> {
         if self.fill >= 0 {

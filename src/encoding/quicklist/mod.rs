@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   VecDeque  ┌────────┬────────┬────────┬────────┬────────┐
-//!             │ node 0 │ node 1 │ node 2 │   …    │ node n │     24 bytes each
+//!             │ node 0 │ node 1 │ node 2 │   …    │ node n │     32 bytes each
 //!             └───┬────┴───┬────┴───┬────┴────────┴───┬────┘
 //!                 ▼        ▼        ▼                 ▼
 //!             listpack    LZF   one large          listpack     8 KiB each, unless configured otherwise
@@ -11,6 +11,9 @@
 //!
 //! Pushing and popping touch one listpack at one end. Reaching the middle walks the row's counts, which lie side by
 //! side. Changing the middle splits a full node and moves the row's pointers, never the elements of another node.
+//!
+//! The first node may have room at its front (a [`Deque`](super::listpack::Deque)), so that LPUSH and LPOP need not
+//! move its elements either.
 //!
 //! What always holds: no node is empty; the counts add up to `len`; a node within `compress_depth` of either
 //! end is not compressed (one further in is, where that saves something).
@@ -163,9 +166,15 @@ impl Quicklist {
     #[inline]
     pub fn push_front(&mut self, text: &[u8]) -> Result<(), TooLong> {
         match self.nodes.front_mut() {
-            Some(node) if node.has_room(text.len(), &self.limits) => node.push_front(text)?,
-            _ => {
-                self.nodes.push_front(Node::of(text, &self.limits)?);
+            Some(node) if node.has_room(text.len(), &self.limits) => {
+                node.push_front(text, &self.limits)?
+            }
+            first => {
+                let node = Node::of(text, &self.limits)?;
+                if let Some(first) = first {
+                    first.close();
+                }
+                self.nodes.push_front(node);
                 self.settle_ends(1);
             }
         }
@@ -231,8 +240,9 @@ impl Quicklist {
     /// Hands the element at `index` to `reader`; `None` when there is none.
     pub fn get<R>(&self, index: i64, reader: impl FnOnce(Elem<'_>) -> R) -> Option<R> {
         let (at, offset) = self.locate(self.index_of(index)?)?;
-        self.nodes.get(at)?.read(|content| match content {
-            Content::Packed(listpack) => listpack.get_at(offset as i64).map(reader),
+        let node = self.nodes.get(at)?;
+        node.read(|content| match content {
+            Content::Packed(elems) => elems.split_at(offset, node.count()).1.next().map(reader),
             Content::Plain(text) => Some(reader(Elem::Bytes(text))),
         })
     }

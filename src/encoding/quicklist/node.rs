@@ -2,15 +2,16 @@
 
 use super::Limits;
 use crate::encoding::blob::{self, Blob, TooLong};
-use crate::encoding::listpack::{Elem, Listpack};
+use crate::encoding::listpack::{Deque, Elem, Iter, Listpack};
 use crate::encoding::lzf;
+use std::borrow::Cow;
 
 /// Nodes smaller than this are not worth compressing, in bytes.
 const MIN_COMPRESS_BYTES: usize = 48;
 /// Nor is it worth it for a saving of no more than this.
 const MIN_SAVED_BYTES: usize = 8;
 
-/// Some elements of the list. 24 bytes; never empty while it is in a list.
+/// Some elements of the list. 32 bytes; never empty while it is in a list.
 #[derive(Clone)]
 pub(super) struct Node {
     count: u32,
@@ -19,7 +20,7 @@ pub(super) struct Node {
 
 #[derive(Clone)]
 enum Body {
-    Packed(Listpack),
+    Packed(Deque),
     /// One element: the blob's body.
     Plain(Blob),
     /// Either, compressed: the blob's body is an LZF stream of `raw_bytes` bytes.
@@ -31,16 +32,18 @@ enum Body {
 }
 
 /// What a node holds, uncompressed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Content<'a> {
-    Packed(&'a Listpack),
+    /// All elements of the node.
+    Packed(Iter<'a>),
     Plain(&'a [u8]),
 }
 
 /// A node as it is kept, for whoever writes it to a file or describes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum NodeView<'a> {
-    Packed(&'a Listpack),
+    /// Copied only where the first node has room at its front.
+    Packed(Cow<'a, Listpack>),
     /// One large element.
     Plain(&'a [u8]),
     /// An LZF stream of `raw_bytes` bytes: of one element when `plain`, else of a listpack.
@@ -75,7 +78,7 @@ fn expand(plain: bool, raw_bytes: u32, stream: &Blob) -> Body {
     let body = if plain {
         Blob::from_body(&bytes).map(Body::Plain)
     } else {
-        Listpack::from_bytes_trusted(&bytes).map(Body::Packed)
+        Listpack::from_bytes_trusted(&bytes).map(|listpack| Body::Packed(listpack.into()))
     };
     match body {
         Ok(body) => body,
@@ -93,7 +96,7 @@ impl Node {
         listpack.push_back(text)?;
         Ok(Node {
             count: 1,
-            body: Body::Packed(listpack),
+            body: Body::Packed(listpack.into()),
         })
     }
 
@@ -107,7 +110,7 @@ impl Node {
     pub(super) fn packed(listpack: Listpack) -> Option<Node> {
         // A listpack has less than 2^32 bytes, and an element takes two of them.
         let count = listpack.len() as u32;
-        let body = Body::Packed(listpack);
+        let body = Body::Packed(listpack.into());
         (count != 0).then_some(Node { count, body })
     }
 
@@ -120,7 +123,7 @@ impl Node {
     #[inline]
     pub(super) fn raw_bytes(&self) -> usize {
         match &self.body {
-            Body::Packed(listpack) => listpack.bytes_len(),
+            Body::Packed(deque) => deque.bytes_len(),
             Body::Plain(blob) => blob.len() - blob::HEADER_BYTES,
             Body::Lzf { raw_bytes, .. } => *raw_bytes as usize,
         }
@@ -129,7 +132,7 @@ impl Node {
     /// Bytes taken from the allocator.
     pub(super) fn alloc_bytes(&self) -> usize {
         match &self.body {
-            Body::Packed(listpack) => listpack.alloc_bytes(),
+            Body::Packed(deque) => deque.alloc_bytes(),
             Body::Plain(blob) | Body::Lzf { stream: blob, .. } => blob.alloc_bytes(),
         }
     }
@@ -140,7 +143,7 @@ impl Node {
 
     pub(super) fn view(&self) -> NodeView<'_> {
         match &self.body {
-            Body::Packed(listpack) => NodeView::Packed(listpack),
+            Body::Packed(deque) => NodeView::Packed(deque.to_listpack()),
             Body::Plain(blob) => NodeView::Plain(body_of(blob)),
             Body::Lzf {
                 plain,
@@ -158,14 +161,14 @@ impl Node {
     #[inline]
     pub(super) fn read<R>(&self, reader: impl FnOnce(Content<'_>) -> R) -> R {
         match &self.body {
-            Body::Packed(listpack) => reader(Content::Packed(listpack)),
+            Body::Packed(deque) => reader(Content::Packed(deque.iter())),
             Body::Plain(blob) => reader(Content::Plain(body_of(blob))),
             Body::Lzf {
                 plain,
                 raw_bytes,
                 stream,
             } => match expand(*plain, *raw_bytes, stream) {
-                Body::Packed(listpack) => reader(Content::Packed(&listpack)),
+                Body::Packed(deque) => reader(Content::Packed(deque.iter())),
                 Body::Plain(blob) | Body::Lzf { stream: blob, .. } => {
                     reader(Content::Plain(body_of(&blob)))
                 }
@@ -173,13 +176,26 @@ impl Node {
         }
     }
 
-    /// The listpack to be changed, decompressed first; `None` in a plain node.
+    /// The elements, decompressed first; `None` in a plain node.
     #[inline]
-    fn listpack_mut(&mut self) -> Option<&mut Listpack> {
+    fn deque_mut(&mut self) -> Option<&mut Deque> {
         self.decompress();
         match &mut self.body {
-            Body::Packed(listpack) => Some(listpack),
+            Body::Packed(deque) => Some(deque),
             _ => None,
+        }
+    }
+
+    /// The elements as a listpack, to be changed in any way; `None` in a plain node.
+    #[inline]
+    fn listpack_mut(&mut self) -> Option<&mut Listpack> {
+        self.deque_mut().map(Deque::close)
+    }
+
+    /// Gives up the room at the front, for a node that is no longer the first.
+    pub(super) fn close(&mut self) {
+        if let Body::Packed(deque) = &mut self.body {
+            deque.close();
         }
     }
 
@@ -197,8 +213,8 @@ impl Node {
 
     /// Compresses the node if that is worth it.
     pub(super) fn compress(&mut self) {
-        let (plain, raw) = match &self.body {
-            Body::Packed(listpack) => (false, listpack.as_bytes()),
+        let (plain, raw) = match &mut self.body {
+            Body::Packed(deque) => (false, deque.close().as_bytes()),
             Body::Plain(blob) => (true, body_of(blob)),
             Body::Lzf { .. } => return,
         };
@@ -250,8 +266,8 @@ impl Node {
     /// Appends to a packed node.
     #[inline]
     pub(super) fn push_back(&mut self, text: &[u8]) -> Result<(), TooLong> {
-        if let Some(listpack) = self.listpack_mut() {
-            listpack.push_back(text)?;
+        if let Some(deque) = self.deque_mut() {
+            deque.push_back(text)?;
             self.count += 1;
         }
         Ok(())
@@ -259,9 +275,10 @@ impl Node {
 
     /// Prepends to a packed node.
     #[inline]
-    pub(super) fn push_front(&mut self, text: &[u8]) -> Result<(), TooLong> {
-        if let Some(listpack) = self.listpack_mut() {
-            listpack.push_front(text)?;
+    pub(super) fn push_front(&mut self, text: &[u8], limits: &Limits) -> Result<(), TooLong> {
+        let spare_bytes = limits.spare_bytes(self.raw_bytes());
+        if let Some(deque) = self.deque_mut() {
+            deque.push_front(text, spare_bytes)?;
             self.count += 1;
         }
         Ok(())
@@ -329,30 +346,31 @@ impl Node {
         from_tail: bool,
         mut select: impl FnMut(Elem<'_>) -> bool,
     ) -> usize {
+        // Positions are those of the listpack without a gap.
+        self.close();
         let mut positions = Vec::new();
-        let plain = self.read(|content| match content {
-            Content::Plain(text) => select(Elem::Bytes(text)),
-            Content::Packed(listpack) => {
-                if from_tail {
-                    let mut iter = listpack.iter();
-                    while let Some(elem) = iter.next_back() {
-                        if select(elem) {
-                            positions.extend(iter.back_pos());
-                        }
-                    }
-                    positions.reverse();
-                } else {
-                    let mut iter = listpack.iter();
-                    let mut pos = iter.pos();
-                    while let Some(elem) = iter.next() {
-                        if select(elem) {
-                            positions.extend(pos);
-                        }
-                        pos = iter.pos();
+        let plain = self.read(|content| {
+            let mut elems = match content {
+                Content::Plain(text) => return select(Elem::Bytes(text)),
+                Content::Packed(elems) => elems,
+            };
+            if from_tail {
+                while let Some(elem) = elems.next_back() {
+                    if select(elem) {
+                        positions.extend(elems.back_pos());
                     }
                 }
-                false
+                positions.reverse();
+            } else {
+                let mut pos = elems.pos();
+                while let Some(elem) = elems.next() {
+                    if select(elem) {
+                        positions.extend(pos);
+                    }
+                    pos = elems.pos();
+                }
             }
+            false
         });
         let removed = if plain { 1 } else { positions.len() };
         if !positions.is_empty()
@@ -372,7 +390,7 @@ impl Node {
         Some(tail)
     }
 
-    /// Hands the first element to `reader` and removes it. The node may be empty afterwards.
+    /// Hands the first or last element to `reader` and removes it. The node may be empty afterwards.
     #[inline]
     pub(super) fn pop<R>(
         &mut self,
@@ -381,16 +399,8 @@ impl Node {
     ) -> Option<R> {
         self.decompress();
         let answer = match &mut self.body {
-            Body::Packed(listpack) => {
-                let pos = if from_tail {
-                    listpack.last()
-                } else {
-                    listpack.first()
-                }?;
-                let answer = reader(listpack.get(pos)?);
-                listpack.delete(pos);
-                answer
-            }
+            Body::Packed(deque) if from_tail => deque.pop_back(reader)?,
+            Body::Packed(deque) => deque.pop_front(reader)?,
             Body::Plain(blob) | Body::Lzf { stream: blob, .. } => {
                 reader(Elem::Bytes(body_of(blob)))
             }
@@ -403,7 +413,7 @@ impl Node {
     pub(super) fn into_listpack(mut self) -> Option<Listpack> {
         self.decompress();
         match self.body {
-            Body::Packed(listpack) => Some(listpack),
+            Body::Packed(deque) => Some(deque.into_listpack()),
             _ => None,
         }
     }

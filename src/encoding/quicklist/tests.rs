@@ -284,3 +284,8 @@ fn goes_to_a_listpack_and_back() {
     assert_eq!(list.take_listpack(), None);
     assert_eq!(texts(&list), [b"plain"]);
 }
+
+#[test]
+fn a_node_takes_32_bytes_of_the_row() {
+    assert_eq!(size_of::<Node>(), 32);
+}

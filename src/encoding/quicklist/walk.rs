@@ -19,16 +19,13 @@ impl Quicklist {
             let count = left.min(node.count() - offset);
             node.read(|content| match content {
                 Content::Plain(text) => reader(Elem::Bytes(text)),
-                Content::Packed(listpack) => {
-                    let Some(pos) = listpack.seek(offset as i64) else {
-                        return;
-                    };
-                    let mut iter = listpack.iter_from(pos);
+                Content::Packed(elems) => {
+                    let elems = elems.split_at(offset, node.count()).1;
                     if offset + count == node.count() {
                         // To the node's end: the bytes themselves say where that is.
-                        iter.for_each(&mut reader);
+                        elems.for_each(&mut reader);
                     } else {
-                        iter.by_ref().take(count).for_each(&mut reader);
+                        elems.take(count).for_each(&mut reader);
                     }
                 }
             });
@@ -54,13 +51,9 @@ impl Quicklist {
             let count = left.min(node.count() - skipped);
             node.read(|content| match content {
                 Content::Plain(text) => reader(Elem::Bytes(text)),
-                Content::Packed(listpack) => {
-                    let after = listpack.seek(-(skipped as i64)).filter(|_| skipped != 0);
-                    let iter = match after {
-                        Some(pos) => listpack.iter_until(pos),
-                        None => listpack.iter(),
-                    };
-                    iter.rev().take(count).for_each(&mut reader);
+                Content::Packed(elems) => {
+                    let elems = elems.split_at(node.count() - skipped, node.count()).0;
+                    elems.rev().take(count).for_each(&mut reader);
                 }
             });
             left -= count;
@@ -102,14 +95,12 @@ impl Quicklist {
             let flow = node.read(|content| match content {
                 Content::Plain(own) if own == text => found(index_of(0)),
                 Content::Plain(_) => Continue(()),
-                Content::Packed(listpack) if from_tail => {
-                    search(listpack.iter().rev().take(count), needle, |nth| {
-                        found(index_of(nth))
-                    })
+                Content::Packed(elems) if from_tail => {
+                    search(elems.rev().take(count), needle, |nth| found(index_of(nth)))
                 }
-                Content::Packed(listpack) => search(listpack.iter().take(count), needle, |nth| {
-                    found(index_of(nth))
-                }),
+                Content::Packed(elems) => {
+                    search(elems.take(count), needle, |nth| found(index_of(nth)))
+                }
             });
             left -= count;
             passed += node.count();
