@@ -4,3 +4,4 @@ pub mod util;
 pub mod sys;
 pub mod encoding;
 pub mod keyspace;
+pub mod config;
