@@ -48,8 +48,7 @@ Examples:
        ./redis-server /etc/myredis.conf --loglevel verbose
 ";
 
-const TEST_MEMORY_USAGE: &str =
-    "Please specify the amount of memory to test in megabytes.\nExample: ./redis-server --test-memory 4096\n\n";
+const TEST_MEMORY_USAGE: &str = "Please specify the amount of memory to test in megabytes.\nExample: ./redis-server --test-memory 4096\n\n";
 
 /// Reads the arguments behind the program's name. The error is printed before the process exits with status 1.
 pub fn parse_args(args: &[Text]) -> Result<Invocation, String> {
@@ -58,7 +57,9 @@ pub fn parse_args(args: &[Text]) -> Result<Invocation, String> {
         [b"-h" | b"--help", ..] => return Ok(Invocation::Help),
         [b"--check-system", ..] => return Ok(Invocation::CheckSystem),
         [b"--test-memory", megabytes] => {
-            let megabytes = number::parse_u64(megabytes).filter(|megabytes| *megabytes > 0).ok_or(TEST_MEMORY_USAGE)?;
+            let megabytes = number::parse_u64(megabytes)
+                .filter(|megabytes| *megabytes > 0)
+                .ok_or(TEST_MEMORY_USAGE)?;
             return Ok(Invocation::TestMemory { megabytes });
         }
         [b"--test-memory", ..] => return Err(TEST_MEMORY_USAGE.into()),
@@ -94,7 +95,9 @@ fn sources(args: &[Text]) -> Sources {
                 options.extend_from_slice(directive);
                 options.push(b' ');
                 // `--save` alone has always meant that no snapshots are taken.
-                if directive.eq_ignore_ascii_case(b"save") && next.is_none_or(|next| next.starts_with(b"--")) {
+                if directive.eq_ignore_ascii_case(b"save")
+                    && next.is_none_or(|next| next.starts_with(b"--"))
+                {
                     options.extend_from_slice(b"\"\" ");
                 } else {
                     complete = quote::split_args(directive).is_ok_and(|words| words.len() > 1);
@@ -115,7 +118,12 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Invocation, String> {
-        parse_args(&args.iter().map(|arg| arg.as_bytes().to_vec()).collect::<Vec<_>>())
+        parse_args(
+            &args
+                .iter()
+                .map(|arg| arg.as_bytes().to_vec())
+                .collect::<Vec<_>>(),
+        )
     }
 
     fn serve(args: &[&str]) -> Sources {
@@ -135,14 +143,29 @@ mod tests {
             (&[][..], ""),
             (&["--invalid"], "invalid "),
             (&["--port", "1", "2"], "port \"1\" \"2\" "),
-            (&["--port", "--loglevel", "verbose"], "port \"--loglevel\" \"verbose\" "),
-            (&["--port", "--bla", "--loglevel", "verbose"], "port \"--bla\" \nloglevel \"verbose\" "),
-            (&["--port 7", "--loglevel", "verbose"], "port 7 \nloglevel \"verbose\" "),
+            (
+                &["--port", "--loglevel", "verbose"],
+                "port \"--loglevel\" \"verbose\" ",
+            ),
+            (
+                &["--port", "--bla", "--loglevel", "verbose"],
+                "port \"--bla\" \nloglevel \"verbose\" ",
+            ),
+            (
+                &["--port 7", "--loglevel", "verbose"],
+                "port 7 \nloglevel \"verbose\" ",
+            ),
             (&["--port 7", "x"], "port 7 \"x\" "),
             (&["--port", "7\"0"], "port \"7\\\"0\" "),
             (&["--port", "a\nb"], "port \"a\\nb\" "),
-            (&["--replicaof", "--127.0.0.1", "--abc"], "replicaof \"--127.0.0.1\" \nabc "),
-            (&["--bind", "a", "b", "--port", "9"], "bind \"a\" \"b\" \nport \"9\" "),
+            (
+                &["--replicaof", "--127.0.0.1", "--abc"],
+                "replicaof \"--127.0.0.1\" \nabc ",
+            ),
+            (
+                &["--bind", "a", "b", "--port", "9"],
+                "bind \"a\" \"b\" \nport \"9\" ",
+            ),
             (&["-p"], "\"-p\" "),
             (&["--", "port", "9"], " \"port\" \"9\" "),
             (&["--port 'x", "--loglevel"], "port 'x \"--loglevel\" "),
@@ -155,12 +178,22 @@ mod tests {
     fn save_may_stand_alone() {
         for (args, lines) in [
             (&["--save"][..], "save \"\" "),
-            (&["--save", "--loglevel", "verbose"], "save \"\" \nloglevel \"verbose\" "),
+            (
+                &["--save", "--loglevel", "verbose"],
+                "save \"\" \nloglevel \"verbose\" ",
+            ),
             (&["--SAVE", "--port", "9"], "SAVE \"\" \nport \"9\" "),
             (&["--save", "", "--port", "9"], "save \"\" \nport \"9\" "),
             (&["--save", "900", "1"], "save \"900\" \"1\" "),
             (
-                &["--proc-title-template", "--save", "--save", "", "--loglevel", "verbose"],
+                &[
+                    "--proc-title-template",
+                    "--save",
+                    "--save",
+                    "",
+                    "--loglevel",
+                    "verbose",
+                ],
                 "proc-title-template \"--save\" \nsave \"\" \nloglevel \"verbose\" ",
             ),
         ] {
@@ -172,11 +205,21 @@ mod tests {
     fn files_and_standard_input_come_first() {
         let sources = serve(&["/etc/r.conf", "loglevel", "verbose", "--maxmemory '700mb'"]);
         assert_eq!(sources.file.as_deref(), Some(&b"/etc/r.conf"[..]));
-        assert_eq!(sources.options, b"\"loglevel\" \"verbose\" \nmaxmemory '700mb' ");
-        assert!(serve(&["-"]).stdin && serve(&["-", "--port", "1"]).stdin && serve(&["--port", "1", "-"]).stdin);
+        assert_eq!(
+            sources.options,
+            b"\"loglevel\" \"verbose\" \nmaxmemory '700mb' "
+        );
+        assert!(
+            serve(&["-"]).stdin
+                && serve(&["-", "--port", "1"]).stdin
+                && serve(&["--port", "1", "-"]).stdin
+        );
         assert!(serve(&["r.conf", "-"]).stdin);
         assert!(serve(&["--port", "-"]).stdin);
-        assert_eq!(serve(&["--port", "-", "--loglevel", "x"]).options, b"port \"-\" \nloglevel \"x\" ");
+        assert_eq!(
+            serve(&["--port", "-", "--loglevel", "x"]).options,
+            b"port \"-\" \nloglevel \"x\" "
+        );
         assert!(!serve(&["r.conf", "-", "--port", "1"]).stdin);
         assert_eq!(serve(&[""]), Sources::default());
     }
@@ -187,9 +230,20 @@ mod tests {
         assert_eq!(parse(&["--version"]), Ok(Invocation::Version));
         assert_eq!(parse(&["-h"]), Ok(Invocation::Help));
         assert_eq!(parse(&["--check-system"]), Ok(Invocation::CheckSystem));
-        assert_eq!(parse(&["--test-memory", "64"]), Ok(Invocation::TestMemory { megabytes: 64 }));
-        assert!(parse(&["--test-memory"]).unwrap_err().starts_with("Please specify"));
+        assert_eq!(
+            parse(&["--test-memory", "64"]),
+            Ok(Invocation::TestMemory { megabytes: 64 })
+        );
+        assert!(
+            parse(&["--test-memory"])
+                .unwrap_err()
+                .starts_with("Please specify")
+        );
         assert!(parse(&["--test-memory", "x"]).is_err());
-        assert!(parse(&["r.conf", "--sentinel"]).unwrap_err().contains("Sentinel"));
+        assert!(
+            parse(&["r.conf", "--sentinel"])
+                .unwrap_err()
+                .contains("Sentinel")
+        );
     }
 }

@@ -18,6 +18,10 @@ macro_rules! config {
         }
 
         impl Config {
+            /// How many parameters there have to be in the table.
+            #[cfg(test)]
+            pub(super) const FIELD_COUNT: usize = [$(stringify!($name)),*].len();
+
             /// All fields at their type's zero: no meaningful configuration, only the paper defaults are written on.
             pub(super) fn blank() -> Config {
                 Config { $($name: Default::default(),)* }
