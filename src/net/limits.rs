@@ -1,7 +1,7 @@
 //! How much output a client may let pile up before it is closed.
 
 use super::client::Client;
-use crate::config::OutputLimit;
+use crate::config::values::OutputLimit;
 
 /// What a client's pending output says about its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
