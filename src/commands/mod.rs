@@ -1,6 +1,7 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
 pub mod connection;
+pub mod scan;
 pub mod strings;
 
 use crate::dispatch::command::Command;
