@@ -1,10 +1,11 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
 pub mod connection;
+pub mod keys;
 pub mod scan;
 pub mod strings;
 
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, strings::COMMANDS];
+pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS];
