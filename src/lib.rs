@@ -2,6 +2,13 @@
 
 pub mod util;
 pub mod sys;
-pub mod encoding;
-pub mod keyspace;
 pub mod config;
+pub mod resp;
+pub mod encoding;
+pub mod types;
+pub mod keyspace;
+pub mod dispatch;
+pub mod commands;
+pub mod net;
+pub mod server;
+pub mod stats;

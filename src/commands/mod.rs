@@ -1,0 +1,9 @@
+//! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
+
+pub mod connection;
+pub mod strings;
+
+use crate::dispatch::command::Command;
+
+/// Every family's commands. The order is the order of COMMAND LIST.
+pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, strings::COMMANDS];

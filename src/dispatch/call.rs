@@ -1,0 +1,111 @@
+//! The one door to a handler: EXEC, clients that wake and every request go through [`Server::call`].
+//!
+//! It times the handler, writes its error, keeps the figures, and settles what the command caused. Time stands still
+//! for the handler: the clock is read once, between this command and the next.
+
+use super::blocking::Nothing;
+use super::command::{Flow, Handler};
+use super::context::{Ctx, Origin};
+use super::error::CmdError;
+use super::flags::Flag;
+use super::table::Cmd;
+use crate::keyspace::WrongType;
+use crate::net::{ClientFlags, ClientId};
+use crate::resp::{Args, Reply};
+use crate::server::Server;
+
+impl From<WrongType> for CmdError {
+    #[cold]
+    fn from(_: WrongType) -> CmdError {
+        CmdError::WRONG_TYPE
+    }
+}
+
+impl Server {
+    /// Runs an admitted command for a client. `false`: it waits, and nothing was written.
+    ///
+    /// `reply` is the client's own output, lent for the call. The client is there when it returns, whatever ran.
+    #[inline]
+    pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
+        let started_ns = self.clock.now_ns;
+        let mark = reply.len();
+        let result = match cmd.spec.handler {
+            Handler::Data(run) => {
+                let index = self.clients.get(id).map_or(0, |client| client.db as usize);
+                run(&mut self.db(index), args, reply)
+            }
+            Handler::Server(run) => run(&mut Ctx { server: self, client: id, cmd, args, reply, origin }),
+            Handler::Container => Err(unknown_subcommand(cmd, args)),
+        };
+        let ended_ns = self.clock.tick();
+        let elapsed_ns = ended_ns - started_ns;
+        match result {
+            Ok(Flow::Done) => {}
+            Ok(Flow::Block(wait)) => return self.blocked_call(id, args, *wait, reply, origin),
+            Err(error) => self.failed_call(cmd, &error, mark, reply),
+        }
+        self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
+        self.stats.commands_processed += 1;
+        if elapsed_ns >= self.slow_ns {
+            self.slow_call(id, cmd, args, elapsed_ns);
+        }
+        if !self.env.fx.is_empty() {
+            self.settle();
+        }
+        true
+    }
+
+    /// The handler wants to wait.
+    #[cold]
+    fn blocked_call(
+        &mut self,
+        id: ClientId,
+        args: Args<'_>,
+        wait: super::blocking::Wait,
+        reply: &mut Reply,
+        origin: Origin,
+    ) -> bool {
+        if origin == Origin::Exec {
+            match wait.denied {
+                Nothing::Null => reply.null(),
+                Nothing::NullArray => reply.null_array(),
+            }
+            return true;
+        }
+        if !self.clients.get(id).is_some_and(|client| client.has(ClientFlags::REEXECUTING)) {
+            self.block(id, args.to_owned(), wait);
+        }
+        false
+    }
+
+    /// The handler failed: the error takes the place of whatever it had written.
+    #[cold]
+    fn failed_call(&mut self, cmd: &Cmd, error: &CmdError, mark: usize, reply: &mut Reply) {
+        reply.buf.truncate(mark);
+        reply.error(&error.0);
+        self.stats.commands[cmd.id as usize].failed += 1;
+        self.stats.error(error.code());
+    }
+
+    /// The handler took long: into the slow log and the latency monitor with it.
+    #[cold]
+    fn slow_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, elapsed_ns: u64) {
+        let threshold_us = self.env.config.slowlog_log_slower_than_us;
+        if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !cmd.flags.has(Flag::SkipSlowlog) {
+            self.log_slow(id, args, elapsed_ns / 1000);
+        }
+        let threshold_ms = self.env.config.latency_monitor_threshold_ms;
+        if threshold_ms > 0 && elapsed_ns / 1_000_000 >= threshold_ms {
+            let event = if cmd.flags.has(Flag::Fast) { "fast-command" } else { "command" };
+            self.latency.add(event, elapsed_ns / 1_000_000, self.env.now_ms / 1000);
+        }
+    }
+}
+
+/// The error for a word that names no subcommand.
+#[cold]
+pub fn unknown_subcommand(cmd: &Cmd, args: Args<'_>) -> CmdError {
+    let word = args.get(1).unwrap_or_default();
+    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
+    CmdError::err(format!("unknown subcommand '{shown}'. Try {} HELP.", cmd.spec.name))
+}

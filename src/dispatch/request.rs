@@ -1,0 +1,244 @@
+//! Admission: may this request run? One ordered list of refusals, in upstream's order.
+//!
+//! A request whose client and server are in their ordinary state passes one test ([`Server::gate`] and the client's
+//! flags); whoever is not ordinary takes the long way through [`Server::admit`].
+
+use super::call::unknown_subcommand;
+use super::command::Handler;
+use super::context::Origin;
+use super::error::CmdError;
+use super::flags::{Flag, Flags};
+use super::table::Cmd;
+use crate::net::{Client, ClientFlags, ClientId};
+use crate::resp::{Args, Reply};
+use crate::server::Server;
+use crate::server::pause::PauseScope;
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It ran, was queued, or was refused with an error.
+    Done,
+    /// The client waits now; what it sent behind this request waits with it.
+    Blocked,
+    /// It may not run yet: the same request is to be tried again later.
+    Postponed,
+}
+
+/// Client states that need the long way.
+const SPECIAL: ClientFlags = ClientFlags::MULTI
+    .union(ClientFlags::REPLY_OFF)
+    .union(ClientFlags::REPLY_SKIP_NEXT)
+    .union(ClientFlags::MONITOR)
+    .union(ClientFlags::NO_TOUCH);
+
+/// Commands that run at once between MULTI and EXEC.
+const NOT_QUEUED: [&str; 6] = ["EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET"];
+
+impl Server {
+    /// Serves one request of a client. `cmd` is what the command table has under its name, if anything.
+    #[inline]
+    pub fn serve(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+        let Some(client) = self.clients.get_mut(id) else { return Outcome::Done };
+        client.commands += 1;
+        if let Some(cmd) = cmd
+            && !self.gate.closed_for(cmd)
+            && !client.flags.intersects(SPECIAL)
+            && client.flags.contains(ClientFlags::AUTHENTICATED)
+            && cmd.spec.accepts(args.len())
+        {
+            client.last_command = Some(cmd.id);
+            let done = self.call(id, cmd, args, reply, Origin::Client);
+            if self.blocked.has_ready() {
+                self.serve_ready();
+            }
+            return if done { Outcome::Done } else { Outcome::Blocked };
+        }
+        self.serve_slowly(id, cmd, args, reply)
+    }
+
+    /// The long way: every test, and the modes in which replies are dropped or commands queued.
+    #[cold]
+    fn serve_slowly(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+        let mark = reply.len();
+        let outcome = self.admitted(id, cmd, args, reply);
+        if outcome == Outcome::Postponed {
+            return outcome;
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            if client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
+                reply.buf.truncate(mark);
+            }
+            client.flags -= ClientFlags::REPLY_SKIP;
+            if client.has(ClientFlags::REPLY_SKIP_NEXT) {
+                client.flags -= ClientFlags::REPLY_SKIP_NEXT;
+                client.flags |= ClientFlags::REPLY_SKIP;
+            }
+        }
+        outcome
+    }
+
+    fn admitted(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+        let cmd = match self.admit(id, cmd, args) {
+            Ok(cmd) => cmd,
+            Err(Refusal::Postpone) => return Outcome::Postponed,
+            Err(Refusal::Error(cmd, error)) => {
+                self.refuse(id, cmd, &error, reply);
+                return Outcome::Done;
+            }
+        };
+        let Some(client) = self.clients.get_mut(id) else { return Outcome::Done };
+        client.last_command = Some(cmd.id);
+        if client.has(ClientFlags::MULTI) && cmd.parent.is_none() && NOT_QUEUED.contains(&cmd.spec.name) {
+            // Falls through to run.
+        } else if client.has(ClientFlags::MULTI) {
+            if !client.has(ClientFlags::DIRTY_CAS | ClientFlags::DIRTY_EXEC) {
+                client.extra_mut().transaction.push(args.to_owned());
+            }
+            reply.simple("QUEUED");
+            return Outcome::Done;
+        }
+        self.feed_monitors(id, cmd, args);
+        self.env.no_touch = self
+            .clients
+            .get(id)
+            .is_some_and(|client| client.has(ClientFlags::NO_TOUCH) && cmd.spec.name != "TOUCH");
+        let done = self.call(id, cmd, args, reply, Origin::Client);
+        self.env.no_touch = false;
+        if self.blocked.has_ready() {
+            self.serve_ready();
+        }
+        if done { Outcome::Done } else { Outcome::Blocked }
+    }
+
+    /// Answers a request that was refused, and lets a transaction know.
+    fn refuse(&mut self, id: ClientId, cmd: Option<&Cmd>, error: &CmdError, reply: &mut Reply) {
+        reply.error(&error.0);
+        self.stats.error(error.code());
+        if let Some(cmd) = cmd {
+            self.stats.commands[cmd.id as usize].rejected += 1;
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.has(ClientFlags::MULTI) {
+            if cmd.is_some_and(|cmd| cmd.spec.name == "EXEC" && cmd.parent.is_none()) {
+                self.discard_transaction(id);
+            } else {
+                client.flags |= ClientFlags::DIRTY_EXEC;
+            }
+        }
+    }
+
+    /// Whether the request may run now: the command to run, or the refusal.
+    fn admit(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>) -> Result<&'static Cmd, Refusal> {
+        let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
+        let Some(cmd) = cmd else { return Err(Refusal::Error(None, unknown_command(args))) };
+        if matches!(cmd.spec.handler, Handler::Container) && args.len() >= 2 {
+            return Err(Refusal::Error(None, unknown_subcommand(cmd, args)));
+        }
+        let refuse = |error| Err(Refusal::Error(Some(cmd), error));
+        if !cmd.spec.accepts(args.len()) {
+            return refuse(CmdError::arity(&cmd.full_name));
+        }
+        if cmd.flags.has(Flag::Protected)
+            && let Some(error) = self.protected_command(cmd, client)
+        {
+            return refuse(error);
+        }
+        if !client.has(ClientFlags::AUTHENTICATED) && !cmd.flags.has(Flag::NoAuth) {
+            return refuse(CmdError::text("NOAUTH Authentication required."));
+        }
+        if client.has(ClientFlags::MULTI) && cmd.flags.has(Flag::NoMulti) {
+            return refuse(CmdError::text("ERR Command not allowed inside a transaction"));
+        }
+        if self.evict_clients_now(id) {
+            return Err(Refusal::Postpone);
+        }
+        if self.env.config.maxmemory_bytes != 0 {
+            let fits = self.make_room();
+            let queued_writes = cmd.spec.name == "EXEC" && self.transaction_needs_memory(id);
+            if !fits && (cmd.flags.has(Flag::DenyOom) || queued_writes) {
+                return refuse(CmdError::OOM);
+            }
+        }
+        let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
+        if self.pauses(client, cmd) {
+            return Err(Refusal::Postpone);
+        }
+        Ok(cmd)
+    }
+
+    fn protected_command(&self, cmd: &Cmd, client: &Client) -> Option<CmdError> {
+        let (allow, word) = match cmd.spec.name {
+            "DEBUG" => (self.env.config.enable_debug_command, "DEBUG"),
+            "MODULE" => (self.env.config.enable_module_command, "MODULE"),
+            _ => return None,
+        };
+        let local = client.has(ClientFlags::UNIX_SOCKET)
+            || client.connection.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+        if allow.permits(local) {
+            return None;
+        }
+        Some(CmdError::err(format!(
+            "{word} command not allowed. If the enable-{option}-command option is set to \"local\", you can run it from a \
+             local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+            option = word.to_lowercase()
+        )))
+    }
+
+    fn transaction_needs_memory(&self, id: ClientId) -> bool {
+        self.queued_flags(id).has(Flag::DenyOom)
+    }
+
+    /// The flags of all commands the client has queued.
+    fn queued_flags(&self, id: ClientId) -> Flags {
+        let Some(extra) = self.clients.get(id).and_then(|client| client.extra()) else { return Flags::of(&[]) };
+        let queued = extra.transaction.queue.iter().filter_map(|args| self.commands.resolve(args.view()));
+        queued.fold(Flags::of(&[]), |all, cmd| all.union(cmd.flags))
+    }
+
+    /// Whether CLIENT PAUSE holds this request back.
+    fn pauses(&self, client: &Client, cmd: &Cmd) -> bool {
+        let writes = || {
+            let flags = if cmd.spec.name == "EXEC" {
+                let queue = client.extra().map(|extra| extra.transaction.queue.as_slice()).unwrap_or_default();
+                let queued = queue.iter().filter_map(|args| self.commands.resolve(args.view()));
+                queued.fold(Flags::of(&[]), |all, cmd| all.union(cmd.flags))
+            } else {
+                cmd.flags
+            };
+            flags.has(Flag::Write) || flags.has(Flag::MayReplicate)
+        };
+        match self.pause.scope() {
+            None => false,
+            Some(_) if client.has(ClientFlags::MULTI) && cmd.spec.name != "EXEC" => false,
+            Some(PauseScope::All) => cmd.spec.name != "CLIENT" && cmd.parent.is_none_or(|_| !cmd.full_name.starts_with("client|")),
+            Some(PauseScope::Write) => writes(),
+        }
+    }
+}
+
+/// Why a request does not run.
+enum Refusal {
+    /// Not now.
+    Postpone,
+    /// Not at all; the command, if it is one.
+    Error(Option<&'static Cmd>, CmdError),
+}
+
+/// The error for a name that no command has.
+#[cold]
+fn unknown_command(args: Args<'_>) -> CmdError {
+    const SHOWN_MAX: usize = 128;
+    let clip = |word: &[u8], max: usize| word[..word.len().min(max)].to_vec();
+    let mut shown = Vec::new();
+    for word in args.from(1).iter() {
+        if shown.len() >= SHOWN_MAX {
+            break;
+        }
+        shown.push(b'\'');
+        shown.extend(clip(word, SHOWN_MAX - shown.len().min(SHOWN_MAX)));
+        shown.extend_from_slice(b"' ");
+    }
+    let name = clip(args.get(0).unwrap_or_default(), SHOWN_MAX);
+    CmdError::new([b"ERR unknown command '", &name[..], b"', with args beginning with: ", &shown].concat())
+}

@@ -1,0 +1,446 @@
+//! A database in the hands of a command: lookups that honour expiry, and changes that leave their effects.
+//!
+//! [`Env`] is what every database shares (configuration, frozen time, effects, figures); a [`Db`] is one database
+//! with that environment: everything a data command can reach. What always holds: no method hands out a key that
+//! has expired; every change to the key set keeps index, histogram and effects in step.
+
+use std::borrow::Cow;
+
+use super::access;
+use super::database::{Database, Mut, free_effort};
+use super::effects::{Class, Effects};
+use super::entry::{Entry, as_int};
+use super::reclaim::Reclaim;
+use super::table::Loc;
+use super::value::{Ref, Type, Typed, Value};
+use crate::config::Config;
+use crate::util::hash::hash;
+
+/// The key holds a value of another type than the command works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongType;
+
+/// Counters of what happened to keys.
+#[derive(Debug, Clone, Default)]
+pub struct KeyStats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    pub evicted: u64,
+}
+
+/// The hash of a request's first key, which was computed before the command runs. It is recognised by address.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HashHint {
+    start: usize,
+    len: usize,
+    hash: u64,
+}
+
+impl HashHint {
+    #[inline]
+    pub fn new(key: &[u8], hash: u64) -> HashHint {
+        HashHint { start: key.as_ptr().addr(), len: key.len(), hash }
+    }
+}
+
+/// What all databases share.
+pub struct Env {
+    pub config: Config,
+    pub fx: Effects,
+    /// Unix time, frozen while a command runs.
+    pub now_ms: u64,
+    pub stats: KeyStats,
+    pub rng: fastrand::Rng,
+    pub reclaim: Reclaim,
+    /// How access clocks are kept; follows `maxmemory-policy`.
+    pub access: access::Policy,
+    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH, a child at work).
+    pub no_touch: bool,
+    /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
+    pub expiry_paused: bool,
+    pub hint: HashHint,
+}
+
+impl Env {
+    /// An environment at the start of time, with this configuration.
+    pub fn new(config: Config) -> Env {
+        Env {
+            config,
+            fx: Effects::default(),
+            now_ms: 0,
+            stats: KeyStats::default(),
+            rng: fastrand::Rng::new(),
+            reclaim: Reclaim::default(),
+            access: access::Policy::default(),
+            no_touch: false,
+            expiry_paused: false,
+            hint: HashHint::default(),
+        }
+    }
+
+    /// The key's hash: the one that came with the request, if it is that key.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        if self.hint.start == key.as_ptr().addr() && self.hint.len == key.len() { self.hint.hash } else { hash(key) }
+    }
+
+    /// A clock for an entry made now.
+    #[inline]
+    fn fresh_clock(&self) -> u32 {
+        access::fresh(self.access, self.now_ms)
+    }
+}
+
+/// One database and its environment, for the length of a command.
+pub struct Db<'a> {
+    pub index: usize,
+    pub data: &'a mut Database,
+    pub env: &'a mut Env,
+}
+
+impl Db<'_> {
+    /// The key's hash and place, if it is there and has not expired. An expired key is removed on the way.
+    #[inline]
+    fn locate(&mut self, key: &[u8]) -> (u64, Option<Loc>) {
+        let hash = self.env.hash(key);
+        let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
+        match self.data.at(loc).expiry_ms() {
+            Some(when) if self.env.now_ms > when => {
+                if !self.env.expiry_paused {
+                    self.expire_at(hash, loc);
+                }
+                (hash, None)
+            }
+            _ => (hash, Some(loc)),
+        }
+    }
+
+    /// Removes the entry at a place because its time has come.
+    #[cold]
+    pub fn expire_at(&mut self, hash: u64, loc: Loc) {
+        let entry = self.data.remove(hash, loc);
+        self.env.stats.expired += 1;
+        self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
+        self.env.fx.touched(self.index, entry.key());
+        let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.discard(entry, self.env.config.lazyfree_lazy_expire);
+    }
+
+    /// Drops an entry: here, or in the background when asked to and worth it.
+    #[inline]
+    fn discard(&mut self, entry: Entry, lazily: bool) {
+        match entry.kind() {
+            Type::String => drop(entry),
+            _ => {
+                let value = entry.into_value();
+                if lazily && free_effort(&value) > Reclaim::EFFORT_MIN {
+                    self.env.reclaim.value(value);
+                }
+            }
+        }
+    }
+
+    /// Notes that the entry at a place was used.
+    #[inline]
+    fn touch(&mut self, loc: Loc) {
+        if self.env.no_touch {
+            return;
+        }
+        let entry = self.data.at_mut(loc);
+        let clock = access::used(entry.clock(), self.env.access, self.env.now_ms, &mut self.env.rng);
+        entry.set_clock(clock);
+    }
+
+    /// The value, for a command that reads it: counted as hit or miss, and as a use.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<Ref<'_>> {
+        match self.locate(key).1 {
+            Some(loc) => {
+                self.env.stats.hits += 1;
+                self.touch(loc);
+                Some(self.data.at(loc).value())
+            }
+            None => {
+                self.missed(key);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn missed(&mut self, key: &[u8]) {
+        self.env.stats.misses += 1;
+        self.env.fx.event(self.index, Class::KeyMiss, "keymiss", key);
+    }
+
+    /// The entry, looked at without being used (OBJECT, TTL, DEBUG): neither counted nor touched.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let loc = self.locate(key).1?;
+        Some(self.data.at(loc))
+    }
+
+    /// Whether the key is there; not counted.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.locate(key).1.is_some()
+    }
+
+    /// Whether the key is there, counted as a read and as a use (EXISTS, TOUCH).
+    pub fn touch_key(&mut self, key: &[u8]) -> bool {
+        self.read(key).is_some()
+    }
+
+    /// The value for a command that reads and then may write: a use, but not counted.
+    #[inline]
+    pub fn read_for_write(&mut self, key: &[u8]) -> Option<Ref<'_>> {
+        let loc = self.locate(key).1?;
+        self.touch(loc);
+        Some(self.data.at(loc).value())
+    }
+
+    /// The collection of type `T`, for a command that reads it.
+    #[inline]
+    pub fn get<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(value) => T::of(value).map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The collection of type `T`, to be changed. The caller says so afterwards ([`changed`](Self::changed)), and
+    /// removes the key if it was left empty ([`remove_if_empty`](Self::remove_if_empty)).
+    #[inline]
+    pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Mut<'_, T>>, WrongType> {
+        let Some(loc) = self.locate(key).1 else { return Ok(None) };
+        self.touch(loc);
+        self.data.lend(loc).map(Some).ok_or(WrongType)
+    }
+
+    /// As [`get_mut`](Self::get_mut), an empty collection being created if there is none. The caller fills it.
+    #[inline]
+    pub fn get_or_create<T: Typed>(&mut self, key: &[u8]) -> Result<Mut<'_, T>, WrongType> {
+        let loc = match self.locate(key) {
+            (_, Some(loc)) => {
+                self.touch(loc);
+                loc
+            }
+            (hash, None) => self.add(hash, Entry::with_value(key, T::default().into_value(), None)),
+        };
+        self.data.lend(loc).ok_or(WrongType)
+    }
+
+    /// The string's bytes, for a command that reads it; integers as their digits.
+    #[inline]
+    pub fn get_string(&mut self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, WrongType> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(Ref::Str { bytes, .. }) => Ok(Some(Cow::Borrowed(bytes))),
+            Some(Ref::Int(n)) => Ok(Some(Cow::Owned(itoa::Buffer::new().format(n).as_bytes().to_vec()))),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// Adds an entry whose key is not there.
+    #[inline]
+    fn add(&mut self, hash: u64, mut entry: Entry) -> Loc {
+        entry.set_clock(self.env.fresh_clock());
+        self.env.fx.event(self.index, Class::New, "new", entry.key());
+        self.env.fx.ready(self.index, entry.key(), entry.kind());
+        self.data.insert(hash, entry)
+    }
+
+    /// Puts an entry in place of whatever the key holds.
+    fn overwrite(&mut self, hash: u64, loc: Option<Loc>, mut entry: Entry) -> Loc {
+        match loc {
+            Some(loc) => {
+                let clock = self.data.at(loc).clock();
+                entry.set_clock(if self.env.access.lfu { clock } else { self.env.fresh_clock() });
+                self.env.fx.ready(self.index, entry.key(), entry.kind());
+                let old = self.data.replace(hash, loc, entry);
+                let lazily = self.env.config.lazyfree_lazy_server_del;
+                self.discard(old, lazily);
+                loc
+            }
+            None => self.add(hash, entry),
+        }
+    }
+
+    /// Sets the key to a string, whatever it held, with this expiry or none. In place when it fits.
+    #[inline]
+    pub fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry_ms: Option<u64>) {
+        let (hash, loc) = self.locate(key);
+        self.set_string_at(hash, loc, key, bytes, expiry_ms);
+    }
+
+    /// Sets the key to a string and keeps the expiry it has.
+    pub fn set_string_keep_ttl(&mut self, key: &[u8], bytes: &[u8]) {
+        let (hash, loc) = self.locate(key);
+        let expiry_ms = loc.and_then(|loc| self.data.at(loc).expiry_ms());
+        self.set_string_at(hash, loc, key, bytes, expiry_ms);
+    }
+
+    #[inline]
+    fn set_string_at(&mut self, hash: u64, loc: Option<Loc>, key: &[u8], bytes: &[u8], expiry_ms: Option<u64>) {
+        if let Some(loc) = loc
+            && self.data.at(loc).expiry_ms() == expiry_ms
+            && self.data.change_string(loc, |entry| match as_int(bytes) {
+                Some(n) => entry.try_set_int(n),
+                None => entry.try_set_bytes(bytes, false),
+            })
+        {
+            return self.touch(loc);
+        }
+        self.overwrite(hash, loc, Entry::with_string(key, bytes, expiry_ms));
+    }
+
+    /// Sets the key to an integer and keeps its expiry.
+    #[inline]
+    pub fn set_int(&mut self, key: &[u8], n: i64) {
+        let (hash, loc) = self.locate(key);
+        let expiry_ms = match loc {
+            Some(loc) if self.data.change_string(loc, |entry| entry.try_set_int(n)) => return,
+            Some(loc) => self.data.at(loc).expiry_ms(),
+            None => None,
+        };
+        self.overwrite(hash, loc, Entry::with_int(key, n, expiry_ms));
+    }
+
+    /// Changes a string through its bytes: `change` gets a buffer that holds the value (empty if there is no key)
+    /// resized to `len`, new bytes being zero, in place when it is a big one. The expiry stays; the string is
+    /// `raw` afterwards. The caller has checked type and length.
+    pub fn edit_string(&mut self, key: &[u8], len: usize, change: impl FnOnce(&mut [u8])) {
+        let (hash, loc) = self.locate(key);
+        let Some(loc) = loc else {
+            let mut bytes = vec![0; len];
+            change(&mut bytes);
+            self.overwrite(hash, None, Entry::with_bytes(key, &bytes, None, true));
+            return;
+        };
+        self.touch(loc);
+        let mut change = Some(change);
+        let in_place = self.data.change_string(loc, |entry| {
+            if let Some(big) = entry.big_mut() {
+                if big.resize(len) && let Some(change) = change.take() {
+                    change(big.as_mut_slice());
+                }
+                return true;
+            }
+            match entry.embedded_mut() {
+                Some(bytes) if bytes.len() == len => {
+                    if let Some(change) = change.take() {
+                        change(bytes);
+                    }
+                    true
+                }
+                _ => false,
+            }
+        });
+        if in_place {
+            return;
+        }
+        let entry = self.data.at(loc);
+        let expiry_ms = entry.expiry_ms();
+        let mut digits = itoa::Buffer::new();
+        let mut bytes = super::database::string_bytes(entry.value(), &mut digits).unwrap_or_default().to_vec();
+        bytes.resize(len, 0);
+        if let Some(change) = change {
+            change(&mut bytes);
+        }
+        self.overwrite(hash, Some(loc), Entry::with_bytes(key, &bytes, expiry_ms, true));
+    }
+
+    /// Sets the key to a value, whatever it held, with this expiry or none.
+    pub fn put(&mut self, key: &[u8], value: Value, expiry_ms: Option<u64>) {
+        let (hash, loc) = self.locate(key);
+        self.overwrite(hash, loc, Entry::with_value(key, value, expiry_ms));
+    }
+
+    /// Takes the key out, with its value and expiry. No effects: the caller says what happened.
+    pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
+        let (hash, loc) = self.locate(key);
+        let entry = self.data.remove(hash, loc?);
+        let expiry_ms = entry.expiry_ms();
+        Some((entry.into_value(), expiry_ms))
+    }
+
+    /// Removes the key, big values in the background when `lazily`. No effects but the removal: the caller says
+    /// what happened.
+    pub fn remove(&mut self, key: &[u8], lazily: bool) -> bool {
+        let (hash, loc) = self.locate(key);
+        let Some(loc) = loc else { return false };
+        let entry = self.data.remove(hash, loc);
+        self.discard(entry, lazily);
+        true
+    }
+
+    /// Removes the key as DEL and UNLINK do: with the event, the touch and one change.
+    pub fn delete(&mut self, key: &[u8], lazily: bool) -> bool {
+        let removed = self.remove(key, lazily);
+        if removed {
+            self.changed(key, Class::Generic, "del");
+        }
+        removed
+    }
+
+    /// Removes the key, with its `del` event, if the collection it holds has been emptied.
+    pub fn remove_if_empty(&mut self, key: &[u8]) -> bool {
+        let (hash, loc) = self.locate(key);
+        match loc {
+            Some(loc) if self.data.at(loc).kind() != Type::String && self.data.at(loc).value().size() == 0 => {
+                drop(self.data.remove(hash, loc));
+                self.env.fx.event(self.index, Class::Generic, "del", key);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// When the key expires, in unix ms: `None` if there is no such key, `Some(None)` if it does not expire.
+    pub fn expiry_ms(&mut self, key: &[u8]) -> Option<Option<u64>> {
+        let loc = self.locate(key).1?;
+        Some(self.data.at(loc).expiry_ms())
+    }
+
+    /// Gives the key an expiry or takes it away; `false` if there is no such key.
+    pub fn set_expiry(&mut self, key: &[u8], expiry_ms: Option<u64>) -> bool {
+        let (hash, loc) = self.locate(key);
+        if let Some(loc) = loc {
+            self.data.set_expiry(hash, loc, expiry_ms);
+        }
+        loc.is_some()
+    }
+
+    /// Says that the command changed a key: one change, seen by whoever watches it, and a keyspace event.
+    #[inline]
+    pub fn changed(&mut self, key: &[u8], class: Class, event: &'static str) {
+        self.env.fx.dirty += 1;
+        self.env.fx.touched(self.index, key);
+        self.env.fx.event(self.index, class, event, key);
+    }
+
+    /// As [`changed`](Self::changed), for `n` changes at once.
+    #[inline]
+    pub fn changed_n(&mut self, key: &[u8], class: Class, event: &'static str, n: usize) {
+        self.changed(key, class, event);
+        self.env.fx.dirty += (n as u64).saturating_sub(1);
+    }
+
+    /// A further keyspace event of the same change.
+    #[inline]
+    pub fn event(&mut self, key: &[u8], class: Class, event: &'static str) {
+        self.env.fx.event(self.index, class, event, key);
+    }
+
+    /// Propagates `words` instead of the running command.
+    #[inline]
+    pub fn propagate(&mut self, words: &[&[u8]]) {
+        self.env.fx.propagate(self.index, words);
+    }
+
+    /// Says that the key got elements that a blocked client may be waiting for.
+    #[inline]
+    pub fn ready(&mut self, key: &[u8], kind: Type) {
+        self.env.fx.ready(self.index, key, kind);
+    }
+}

@@ -1,0 +1,160 @@
+//! Consequences of a command, recorded as data while it runs and walked once when it is done.
+//!
+//! A handler that changes a key says so here; who cares (WATCH, blocked clients, notifications, replication)
+//! is settled by the dispatcher afterwards. That is why the keyspace needs no clients. With nobody listening an
+//! effect costs a counter: the lists are filled only for the interests that are switched on.
+
+use bitflags::bitflags;
+
+use super::value::Type;
+
+bitflags! {
+    /// Who listens at the moment.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Interest: u8 {
+        /// Some client watches a key.
+        const WATCH = 1;
+        /// Some client waits for a key.
+        const BLOCKED = 2;
+        /// Keyspace events are published.
+        const NOTIFY = 4;
+        /// Commands are propagated to a log or to replicas.
+        const PROPAGATE = 8;
+    }
+}
+
+/// The class of a keyspace event, with its letter in `notify-keyspace-events`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    Generic = b'g',
+    String = b'$',
+    List = b'l',
+    Set = b's',
+    Hash = b'h',
+    Zset = b'z',
+    Expired = b'x',
+    Evicted = b'e',
+    New = b'n',
+    KeyMiss = b'm',
+}
+
+/// One consequence, in the order they happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The key was changed, created or removed.
+    Touched { db: usize, key: Box<[u8]> },
+    /// All keys of the database went, or were exchanged with another's.
+    Flushed { db: usize },
+    /// The key now holds a value that a blocked client may be waiting for.
+    Ready { db: usize, key: Box<[u8]>, kind: Type },
+    /// A keyspace event.
+    Event { db: usize, class: Class, name: &'static str, key: Box<[u8]> },
+    /// A command to propagate beside or instead of the one that ran.
+    Propagate { db: usize, words: Vec<Box<[u8]>> },
+}
+
+/// What the running command has caused so far.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Number of changes to the dataset since the server started.
+    pub dirty: u64,
+    /// Who listens.
+    pub interest: Interest,
+    list: Vec<Effect>,
+    replaced: bool,
+}
+
+impl Effects {
+    /// Whether there is anything to walk.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The effects so far, which are thereby settled; the order is the order they happened in.
+    pub fn take(&mut self) -> Vec<Effect> {
+        self.replaced = false;
+        std::mem::take(&mut self.list)
+    }
+
+    /// Whether the running command said what to propagate instead of itself.
+    pub fn replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// A key was changed.
+    #[inline]
+    pub fn touched(&mut self, db: usize, key: &[u8]) {
+        if self.interest.contains(Interest::WATCH) {
+            self.list.push(Effect::Touched { db, key: key.into() });
+        }
+    }
+
+    /// A database was emptied or exchanged.
+    pub fn flushed(&mut self, db: usize) {
+        if self.interest.contains(Interest::WATCH) {
+            self.list.push(Effect::Flushed { db });
+        }
+    }
+
+    /// A key got a value of a type that clients wait for.
+    #[inline]
+    pub fn ready(&mut self, db: usize, key: &[u8], kind: Type) {
+        if self.interest.contains(Interest::BLOCKED) {
+            self.list.push(Effect::Ready { db, key: key.into(), kind });
+        }
+    }
+
+    /// A keyspace event.
+    #[inline]
+    pub fn event(&mut self, db: usize, class: Class, name: &'static str, key: &[u8]) {
+        if self.interest.contains(Interest::NOTIFY) {
+            self.list.push(Effect::Event { db, class, name, key: key.into() });
+        }
+    }
+
+    /// Propagates `words` instead of the command that runs; several calls propagate several commands. Used where
+    /// the command as given would not have the same result elsewhere or later (random picks, relative times).
+    #[inline]
+    pub fn propagate(&mut self, db: usize, words: &[&[u8]]) {
+        if self.interest.contains(Interest::PROPAGATE) {
+            self.replaced = true;
+            self.list.push(Effect::Propagate { db, words: words.iter().map(|&word| word.into()).collect() });
+        }
+    }
+
+    /// Propagates nothing for the command that runs.
+    #[inline]
+    pub fn propagate_nothing(&mut self) {
+        self.replaced = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_listening_nothing_recorded() {
+        let mut fx = Effects::default();
+        fx.touched(0, b"k");
+        fx.ready(0, b"k", Type::List);
+        fx.event(0, Class::Generic, "del", b"k");
+        fx.propagate(0, &[b"DEL", b"k"]);
+        assert!(fx.is_empty() && !fx.replaced());
+    }
+
+    #[test]
+    fn effects_keep_their_order() {
+        let mut fx = Effects { interest: Interest::all(), ..Effects::default() };
+        fx.event(1, Class::List, "lpush", b"k");
+        fx.touched(1, b"k");
+        fx.propagate(1, &[b"DEL", b"k"]);
+        assert!(fx.replaced());
+        let list = fx.take();
+        assert!(matches!(list[0], Effect::Event { .. }) && matches!(list[1], Effect::Touched { .. }));
+        assert!(matches!(&list[2], Effect::Propagate { db: 1, words } if words.len() == 2));
+        assert!(fx.is_empty() && !fx.replaced());
+    }
+}

@@ -1,0 +1,91 @@
+//! Freeing big values where it disturbs nobody: a background thread that drops what it is sent.
+//!
+//! The reactor hands over ownership through a channel and goes on; nothing else is shared but two counters. The
+//! thread starts with the first value and ends with the sender. What always holds: every value sent is dropped, and
+//! `pending` counts those that are not dropped yet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use super::database::{Database, free_effort};
+use super::value::Value;
+
+enum Job {
+    Value(Value),
+    Database(Box<Database>),
+}
+
+#[derive(Default)]
+struct Counters {
+    pending: AtomicU64,
+    freed: AtomicU64,
+}
+
+/// The way to the thread.
+#[derive(Default)]
+pub struct Reclaim {
+    sender: Option<Sender<Job>>,
+    counters: Arc<Counters>,
+}
+
+impl Reclaim {
+    /// Values with more allocations than this are worth the trip.
+    pub const EFFORT_MIN: usize = 64;
+
+    /// Drops a value in the background.
+    pub fn value(&mut self, value: Value) {
+        self.send(Job::Value(value), 1);
+    }
+
+    /// Drops a database's content in the background.
+    pub fn database(&mut self, database: Database) {
+        let objects = database.len() as u64;
+        self.send(Job::Database(Box::new(database)), objects);
+    }
+
+    /// Objects waiting to be freed, and those freed since the server started or the figures were reset.
+    pub fn figures(&self) -> (u64, u64) {
+        (self.counters.pending.load(Ordering::Relaxed), self.counters.freed.load(Ordering::Relaxed))
+    }
+
+    /// Forgets the count of freed objects.
+    pub fn reset_figures(&self) {
+        self.counters.freed.store(0, Ordering::Relaxed);
+    }
+
+    fn send(&mut self, job: Job, objects: u64) {
+        self.counters.pending.fetch_add(objects, Ordering::Relaxed);
+        let counters = &self.counters;
+        let sender = self.sender.get_or_insert_with(|| {
+            let (sender, receiver) = channel::<Job>();
+            let counters = Arc::clone(counters);
+            let spawned = std::thread::Builder::new().name("bio_lazy_free".into()).spawn(move || {
+                crate::sys::threads::block_signals();
+                for job in receiver {
+                    let objects = match &job {
+                        Job::Value(_) => 1,
+                        Job::Database(database) => database.len() as u64,
+                    };
+                    drop(job);
+                    crate::sys::memory::publish_thread();
+                    counters.pending.fetch_sub(objects, Ordering::Relaxed);
+                    counters.freed.fetch_add(objects, Ordering::Relaxed);
+                }
+            });
+            if let Err(error) = spawned {
+                log::warn!("Can't start the lazy free thread, values are freed in place: {error}");
+            }
+            sender
+        });
+        // Without a thread the channel gives the job back, and it is dropped here.
+        if sender.send(job).is_err() {
+            self.counters.pending.fetch_sub(objects, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether freeing this value takes long enough to be sent away.
+pub fn worth_sending(value: &Value) -> bool {
+    free_effort(value) > Reclaim::EFFORT_MIN
+}

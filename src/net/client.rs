@@ -1,0 +1,201 @@
+//! One client: whatever runs commands, with a socket or without.
+//!
+//! The struct is kept small, for ten thousand of these may sit idle: an idle client owns no buffer, and what only
+//! few clients need (a name, a transaction, a wait) lies behind one pointer that is allocated on first use.
+
+use bitflags::bitflags;
+
+use super::connection::Connection;
+use crate::dispatch::blocking::Waiting;
+use crate::dispatch::transaction::Transaction;
+use crate::resp::Reply;
+use crate::resp::parse::Partial;
+
+bitflags! {
+    /// What a client is in the middle of, and how it wants to be treated.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct ClientFlags: u32 {
+        /// Between MULTI and EXEC.
+        const MULTI = 1 << 0;
+        /// A watched key changed: EXEC will refuse.
+        const DIRTY_CAS = 1 << 1;
+        /// A command was refused while queueing: EXEC will abort.
+        const DIRTY_EXEC = 1 << 2;
+        /// Waiting for a key.
+        const BLOCKED = 1 << 3;
+        /// Its next request waits for CLIENT PAUSE to end.
+        const POSTPONED = 1 << 4;
+        /// To be closed once its replies are written; nothing more is read.
+        const CLOSE_AFTER_REPLY = 1 << 5;
+        /// To be closed at the end of the turn.
+        const CLOSE_ASAP = 1 << 6;
+        const MONITOR = 1 << 7;
+        const NO_EVICT = 1 << 8;
+        const NO_TOUCH = 1 << 9;
+        /// CLIENT REPLY OFF.
+        const REPLY_OFF = 1 << 10;
+        /// The reply to the running command is skipped.
+        const REPLY_SKIP = 1 << 11;
+        /// The reply to the next command is skipped.
+        const REPLY_SKIP_NEXT = 1 << 12;
+        /// Connected through the unix socket.
+        const UNIX_SOCKET = 1 << 13;
+        /// On the list of clients with output to write.
+        const PENDING_WRITE = 1 << 14;
+        /// On the list of clients with input to look at.
+        const PENDING_READ = 1 << 15;
+        /// The last write was cut short: wait for the socket to say it is writable.
+        const WRITE_BLOCKED = 1 << 16;
+        /// Runs a command that was blocked before.
+        const REEXECUTING = 1 << 17;
+        /// Has authenticated (or needs not).
+        const AUTHENTICATED = 1 << 18;
+        /// Being evicted for the memory its buffers take.
+        const EVICTED = 1 << 19;
+    }
+}
+
+/// A client's name among all there ever were: its slot, and the id that tells whether the slot is still its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId {
+    pub slot: u32,
+    pub id: u64,
+}
+
+/// What only some clients have.
+#[derive(Default)]
+pub struct Extra {
+    pub name: Option<Box<[u8]>>,
+    pub lib_name: Option<Box<[u8]>>,
+    pub lib_version: Option<Box<[u8]>>,
+    /// Commands queued since MULTI.
+    pub transaction: Transaction,
+    /// Keys watched: database and key, and whether the key had expired when the watch began.
+    pub watched: Vec<(usize, Box<[u8]>, bool)>,
+    /// What a blocked client waits for.
+    pub waiting: Option<Box<Waiting>>,
+    /// Why a client that is about to be closed is closed.
+    pub close_reason: Option<&'static str>,
+}
+
+/// A client.
+pub struct Client {
+    pub id: u64,
+    pub flags: ClientFlags,
+    /// Selected database.
+    pub db: u32,
+    pub connection: Connection,
+    /// Output not written yet begins at `sent`.
+    pub reply: Reply,
+    pub sent: usize,
+    /// Input of a request that is not all there, or that must wait.
+    pub query: Vec<u8>,
+    pub partial: Option<Box<Partial>>,
+    pub created_ms: u64,
+    pub last_interaction_ms: u64,
+    /// Since when the output is over the soft limit, in unix ms; 0: it is not.
+    pub soft_limit_since_ms: u64,
+    pub net_input_bytes: u64,
+    pub net_output_bytes: u64,
+    pub commands: u64,
+    /// Id of the command it ran last, in the command table.
+    pub last_command: Option<u16>,
+    /// Bytes of arguments of the request that is being parsed or run.
+    pub argv_bytes: u32,
+    /// Largest query buffer of late, in bytes.
+    pub query_peak: usize,
+    /// Memory it was last counted with.
+    pub counted_bytes: usize,
+    extra: Option<Box<Extra>>,
+}
+
+impl Client {
+    /// A client on this connection, or on none.
+    pub fn new(id: u64, connection: Connection, now_ms: u64) -> Client {
+        Client {
+            id,
+            flags: ClientFlags::empty(),
+            db: 0,
+            connection,
+            reply: Reply::new(),
+            sent: 0,
+            query: Vec::new(),
+            partial: None,
+            created_ms: now_ms,
+            last_interaction_ms: now_ms,
+            soft_limit_since_ms: 0,
+            net_input_bytes: 0,
+            net_output_bytes: 0,
+            commands: 0,
+            last_command: None,
+            argv_bytes: 0,
+            query_peak: 0,
+            counted_bytes: 0,
+            extra: None,
+        }
+    }
+
+    /// What it has of the rare things, if any.
+    pub fn extra(&self) -> Option<&Extra> {
+        self.extra.as_deref()
+    }
+
+    /// As [`extra`](Self::extra), made on first use.
+    pub fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// As [`extra`](Self::extra), to be changed if it is there.
+    pub fn extra_if_any(&mut self) -> Option<&mut Extra> {
+        self.extra.as_deref_mut()
+    }
+
+    /// Frees the rare things when none is in use.
+    pub fn shed_extra(&mut self) {
+        if self.extra.as_ref().is_some_and(|extra| {
+            extra.name.is_none()
+                && extra.lib_name.is_none()
+                && extra.lib_version.is_none()
+                && extra.transaction.is_empty()
+                && extra.watched.is_empty()
+                && extra.waiting.is_none()
+                && extra.close_reason.is_none()
+        }) {
+            self.extra = None;
+        }
+    }
+
+    #[inline]
+    pub fn has(&self, flags: ClientFlags) -> bool {
+        self.flags.intersects(flags)
+    }
+
+    /// Output bytes not written yet.
+    #[inline]
+    pub fn pending_output(&self) -> usize {
+        self.reply.len() - self.sent
+    }
+
+    /// Whether it will be closed, now or soon.
+    pub fn is_closing(&self) -> bool {
+        self.has(ClientFlags::CLOSE_ASAP | ClientFlags::CLOSE_AFTER_REPLY)
+    }
+
+    /// Whether it has no socket.
+    pub fn is_internal(&self) -> bool {
+        matches!(self.connection, Connection::None)
+    }
+
+    /// Every heap byte it owns, itself included.
+    pub fn mem_bytes(&self) -> usize {
+        let partial = self.partial.as_ref().map_or(0, |p| size_of::<Partial>() + p.spans.capacity() * 8);
+        let extra = self.extra.as_ref().map_or(0, |extra| {
+            let words = [&extra.name, &extra.lib_name, &extra.lib_version];
+            let names: usize = words.into_iter().flatten().map(|word| word.len()).sum();
+            let watched: usize = extra.watched.iter().map(|(_, key, _)| key.len() + 32).sum();
+            size_of::<Extra>() + names + watched + extra.transaction.mem_bytes()
+                + extra.waiting.as_ref().map_or(0, |waiting| waiting.mem_bytes())
+        });
+        size_of::<Client>() + self.query.capacity() + self.reply.buf.capacity() + partial + extra
+    }
+}

@@ -1,0 +1,118 @@
+//! How the server comes to life, and the loop it then lives in.
+
+use std::io;
+use std::time::Duration;
+
+use mio::{Events, Poll, Token};
+
+use crate::commands;
+use crate::config::Config;
+use crate::dispatch::table::{CommandTable, TableError};
+use crate::net::listener::{self, Listener};
+use crate::server::Server;
+use crate::server::traffic::LISTENER_TOKENS;
+use crate::server::turn::Turn;
+
+/// Events taken from the kernel in one go.
+const EVENTS: usize = 1024;
+
+/// The command table under these renames; it lives as long as the process.
+pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTable, TableError> {
+    Ok(Box::leak(Box::new(CommandTable::new(commands::FAMILIES, renames)?)))
+}
+
+/// Opens the listening sockets that the configuration asks for.
+///
+/// # Errors
+/// The first address that must be there and is not, with the kernel's reason.
+pub fn listen(config: &Config) -> io::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    let backlog = config.tcp_backlog as i32;
+    if config.port != 0 {
+        for word in &config.bind {
+            let word = String::from_utf8_lossy(word);
+            let bind = listener::resolve(&word, config.port);
+            let optional = word.starts_with('-');
+            match bind.and_then(|bind| Listener::tcp(bind.address, backlog, config.socket_mark_id)) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => {
+                    log::warn!("Warning: Could not create server TCP listening socket {word}:{}: {error}", config.port);
+                    let absent = matches!(
+                        error.raw_os_error(),
+                        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
+                    );
+                    if !(optional && absent) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+    if let Some(path) = &config.unixsocket {
+        let path = String::from_utf8_lossy(path).into_owned();
+        listeners.push(Listener::unix(path.as_ref(), config.unixsocketperm, backlog)?);
+    }
+    Ok(listeners)
+}
+
+impl Server {
+    /// Serves until the end.
+    ///
+    /// # Errors
+    /// When the kernel's event queue fails, which leaves nothing to go on with.
+    pub fn serve_forever(&mut self, mut poll: Poll, listeners: Vec<Listener>) -> io::Result<()> {
+        self.net.registry = Some(poll.registry().try_clone()?);
+        self.net.listeners = listeners;
+        for (i, listener) in self.net.listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), Token(LISTENER_TOKENS + i))?;
+        }
+        let mut events = Events::with_capacity(EVENTS);
+        let mut turn = Turn::default();
+        while self.shutdown.exit.is_none() {
+            match poll.poll(&mut events, Some(self.patience())) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.clock.tick();
+            self.thaw_time();
+            let began_ns = self.clock.now_ns;
+            for listener in std::mem::take(&mut self.net.to_accept) {
+                self.accept(listener);
+            }
+            for event in events.iter() {
+                match event.token().0 {
+                    token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
+                    slot => self.client_event(slot, event.is_readable(), event.is_writable()),
+                }
+            }
+            let commands = self.stats.commands_processed;
+            turn.run(self);
+            self.after_commands(began_ns, commands);
+        }
+        Ok(())
+    }
+
+    /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
+    fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
+        self.serve_timeouts();
+        self.run_cron();
+        self.write_all();
+        self.close_all();
+        let elapsed_ns = self.clock.tick() - began_ns;
+        let commands = self.stats.commands_processed - commands_before;
+        self.stats.turns += 1;
+        self.stats.turns_ns += elapsed_ns;
+        self.stats.turn_ns_max = self.stats.turn_ns_max.max(elapsed_ns);
+        self.stats.turn_commands_max = self.stats.turn_commands_max.max(commands);
+    }
+
+    /// How long the loop may sleep.
+    fn patience(&self) -> Duration {
+        if !self.net.to_read.is_empty() || !self.net.to_accept.is_empty() || !self.net.to_write.is_empty() {
+            return Duration::ZERO;
+        }
+        let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
+        let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
+        Duration::from_nanos(deadline.map_or(cron, |deadline| deadline.min(cron)))
+    }
+}

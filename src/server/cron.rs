@@ -1,0 +1,51 @@
+//! What happens by the clock: `hz` times a second, and once a second.
+
+use crate::server::Server;
+use crate::stats::rates::Rate;
+
+/// When the clock's work was last done.
+#[derive(Default)]
+pub struct Cron {
+    /// Monotonic ns at which it is due again.
+    pub due_ns: u64,
+    /// Whether DEBUG SET-ACTIVE-EXPIRE has stopped the expiry cycle.
+    pub expiry_stopped: bool,
+    sampled_ms: u64,
+}
+
+impl Server {
+    /// Does what is due; called every turn.
+    pub fn run_cron(&mut self) {
+        if self.clock.now_ns < self.cron.due_ns {
+            return;
+        }
+        let started_ns = self.clock.now_ns;
+        self.clock.sync();
+        self.thaw_time();
+        let hz = u64::from(self.env.config.hz.clamp(1, 500));
+        self.cron.due_ns = self.clock.now_ns + 1_000_000_000 / hz;
+        if self.pause.is_over(self.env.now_ms) {
+            self.end_pause();
+        }
+        self.net.to_accept = (0..self.net.listeners.len()).collect();
+        self.check_clients();
+        self.sample_rates();
+        self.stats.cron_ns += self.clock.tick() - started_ns;
+    }
+
+    fn sample_rates(&mut self) {
+        let now_ms = self.env.now_ms;
+        if now_ms < self.cron.sampled_ms + 100 {
+            return;
+        }
+        self.cron.sampled_ms = now_ms;
+        let stats = &mut self.stats;
+        stats.rates.sample(Rate::Commands, stats.commands_processed, now_ms, 1000);
+        stats.rates.sample(Rate::NetInput, stats.net_input_bytes, now_ms, 1000);
+        stats.rates.sample(Rate::NetOutput, stats.net_output_bytes, now_ms, 1000);
+        stats.rates.sample(Rate::Turns, stats.turns, now_ms, 1000);
+        stats.rates.sample(Rate::TurnDuration, stats.turns_ns / 1000, stats.turns, 1);
+        let used = crate::sys::memory::used_memory() as u64;
+        self.stats.peak_memory_bytes = self.stats.peak_memory_bytes.max(used);
+    }
+}

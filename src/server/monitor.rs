@@ -1,0 +1,66 @@
+//! MONITOR: every command, as it runs, to whoever listens; and the slow log's entries.
+
+use crate::dispatch::flags::Flag;
+use crate::dispatch::table::Cmd;
+use crate::net::connection::Connection;
+use crate::net::{ClientFlags, ClientId};
+use crate::resp::Args;
+use crate::server::Server;
+use crate::server::traffic::peer_text;
+use crate::util::quote;
+
+impl Server {
+    /// Shows a command to the clients that monitor.
+    pub fn feed_monitors(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>) {
+        if self.monitors.is_empty() || cmd.flags.has(Flag::SkipMonitor) || cmd.flags.has(Flag::Admin) {
+            return;
+        }
+        let Some(client) = self.clients.get(id) else { return };
+        let now_us = self.clock.now_us();
+        let mut line = format!("+{}.{:06} [{} ", now_us / 1_000_000, now_us % 1_000_000, client.db).into_bytes();
+        match client.connection {
+            Connection::Unix(_) => {
+                line.extend_from_slice(b"unix:");
+                line.extend_from_slice(self.unix_path().as_bytes());
+            }
+            _ => line.extend_from_slice(peer_text(client, "").as_bytes()),
+        }
+        line.push(b']');
+        for arg in args.iter() {
+            line.push(b' ');
+            line.extend_from_slice(&quote::repr(arg));
+        }
+        line.extend_from_slice(b"\r\n");
+        for monitor in self.monitors.clone() {
+            if let Some(client) = self.clients.get_mut(monitor) {
+                client.reply.buf.extend_from_slice(&line);
+                self.output_added(monitor);
+            }
+        }
+    }
+
+    /// Starts showing commands to a client.
+    pub fn add_monitor(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id)
+            && !client.has(ClientFlags::MONITOR)
+        {
+            client.flags |= ClientFlags::MONITOR;
+            self.monitors.push(id);
+            self.update_gate();
+        }
+    }
+
+    /// Enters a command in the slow log.
+    pub fn log_slow(&mut self, id: ClientId, args: Args<'_>, elapsed_us: u64) {
+        let Some(client) = self.clients.get(id) else { return };
+        let peer = peer_text(client, &self.unix_path()).into_bytes().into();
+        let name = client.extra().and_then(|extra| extra.name.clone()).unwrap_or_default();
+        let max_len = self.env.config.slowlog_max_len as usize;
+        self.slowlog.add(args, elapsed_us, self.env.now_ms / 1000, peer, name, max_len);
+    }
+
+    /// Path of the unix socket, or nothing.
+    pub fn unix_path(&self) -> String {
+        self.env.config.unixsocket.as_ref().map(|path| String::from_utf8_lossy(path).into_owned()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,406 @@
+//! One turn of the loop, in four phases, each over all clients before the next begins: read, parse and prefetch,
+//! execute, settle.
+//!
+//! Input lands in one big arena; requests are spans into it. While a window of requests is parsed, their keys are
+//! hashed (once; the hash goes with the request) and the table's buckets fetched ahead; a second pass fetches the
+//! entries; then the window runs, in arrival order, on warm memory. What a client sent but the turn did not get to
+//! (half a request, input behind a blocking command) is copied out into the client's own buffer when the turn ends.
+//!
+//! What always holds: a client's requests run in the order they came; a span is used only with the buffer it was
+//! parsed from; a client that goes away in the middle of a turn has its remaining requests skipped.
+
+use std::io;
+
+use crate::dispatch::request::Outcome;
+use crate::dispatch::table::Cmd;
+use crate::keyspace::db::HashHint;
+use crate::net::{ClientFlags, ClientId};
+use crate::resp::parse::{self, Limits, Partial, ProtocolError, Step};
+use crate::resp::{Args, OwnedArgs, Reply, Span};
+use crate::server::Server;
+use crate::util::hash::hash;
+
+/// Most bytes read from one client in one go.
+const READ_MAX: usize = 64 * 1024;
+/// Room for input of all clients of a turn; when it is used up, what is there is executed first.
+const ARENA_BYTES: usize = 1 << 20;
+/// Requests parsed and prefetched before they are run.
+const WINDOW: usize = 64;
+/// Output buffers up to this size are kept for the next client.
+const SPARE_BUFFER_MAX: usize = 64 * 1024;
+/// How many of them.
+const SPARE_BUFFERS: usize = 64;
+
+/// Input of one client, read in this turn.
+struct Source {
+    client: ClientId,
+    /// The client's own buffer, if it had input left from before; else the input lies in the arena.
+    own: Option<Vec<u8>>,
+    /// What is known of the request at `pos`, if part of it had been looked at before.
+    partial: Option<Box<Partial>>,
+    pos: usize,
+    end: usize,
+    /// Nothing more of this client is run in this turn.
+    stopped: bool,
+}
+
+/// What a request consists of.
+enum Body {
+    Spans { first: usize, len: usize },
+    Inline(OwnedArgs),
+    Malformed(ProtocolError),
+}
+
+/// A request, ready to run.
+struct Request {
+    source: usize,
+    /// Where it begins in its source.
+    begin: usize,
+    cmd: Option<&'static Cmd>,
+    /// Hash of the first key, if there is one, and which argument that is.
+    hash: u64,
+    first_key: usize,
+    body: Body,
+}
+
+/// The buffers of a turn, kept from one to the next.
+pub struct Turn {
+    arena: Vec<u8>,
+    sources: Vec<Source>,
+    requests: Vec<Request>,
+    spans: Vec<Span>,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Turn { arena: vec![0; ARENA_BYTES], sources: Vec::new(), requests: Vec::new(), spans: Vec::new() }
+    }
+}
+
+impl Source {
+    fn bytes<'a>(&'a self, arena: &'a [u8]) -> &'a [u8] {
+        match &self.own {
+            Some(own) => own,
+            None => &arena[..self.end],
+        }
+    }
+}
+
+impl Turn {
+    /// Reads and runs what the clients on the list have sent.
+    pub fn run(&mut self, server: &mut Server) {
+        let ready = std::mem::take(&mut server.net.to_read);
+        let mut used = 0;
+        for id in ready {
+            if used + READ_MAX > self.arena.len() {
+                self.execute(server);
+                used = 0;
+            }
+            used = self.read(server, id, used);
+        }
+        self.execute(server);
+    }
+
+    /// Reads once from a client into the arena from `used` on; returns where the next may begin.
+    fn read(&mut self, server: &mut Server, id: ClientId, used: usize) -> usize {
+        let Some(client) = server.clients.get_mut(id) else { return used };
+        client.flags -= ClientFlags::PENDING_READ;
+        if client.is_closing() || client.has(ClientFlags::BLOCKED | ClientFlags::POSTPONED) {
+            return used;
+        }
+        let mut own = std::mem::take(&mut client.query);
+        let partial = client.partial.take();
+        let kept = own.len();
+        let (outcome, capacity) = if kept == 0 {
+            (client.connection.read(&mut self.arena[used..used + READ_MAX]), READ_MAX)
+        } else {
+            // Grows with what has arrived, never with what was announced.
+            let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
+            let room = wanted.clamp(READ_MAX, kept.max(READ_MAX));
+            own.resize(kept + room, 0);
+            let outcome = client.connection.read(&mut own[kept..]);
+            own.truncate(kept + *outcome.as_ref().unwrap_or(&0));
+            (outcome, room)
+        };
+        let n = match outcome {
+            Ok(0) => {
+                server.client_gone(id);
+                return used;
+            }
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                client.query = own;
+                client.partial = partial;
+                server.read_again(id);
+                return used;
+            }
+            Err(error) => {
+                log::debug!("Reading from client: {error}");
+                server.client_gone(id);
+                return used;
+            }
+        };
+        if n > 0 {
+            client.last_interaction_ms = server.env.now_ms;
+            client.net_input_bytes += n as u64;
+            client.query_peak = client.query_peak.max(kept + n);
+            server.stats.net_input_bytes += n as u64;
+            server.stats.reads_processed += 1;
+        }
+        if n == capacity {
+            // More may be waiting, and no event will say so.
+            server.read_again(id);
+        }
+        if kept + n == 0 {
+            return used;
+        }
+        if kept > 0 && kept + n > server.env.config.client_query_buffer_limit_bytes as usize {
+            server.query_limit_reached(id, &own);
+            return used;
+        }
+        let (own, pos, end) = if kept > 0 { (Some(own), 0, kept + n) } else { (None, used, used + n) };
+        self.sources.push(Source { client: id, own, partial, pos, end, stopped: false });
+        if kept > 0 { used } else { used + n }
+    }
+
+    /// Runs every whole request of every source, window by window, and gives back what is left.
+    fn execute(&mut self, server: &mut Server) {
+        let mut source = 0;
+        while source < self.sources.len() {
+            while source < self.sources.len() && self.requests.len() < WINDOW {
+                if self.parse(server, source) {
+                    source += 1;
+                } else if self.requests.is_empty() {
+                    // A client whose requests run one at a time; its next may be looked at right away.
+                    continue;
+                } else {
+                    break;
+                }
+            }
+            self.run_window(server);
+        }
+        for source in std::mem::take(&mut self.sources) {
+            give_back(server, source, &self.arena);
+        }
+    }
+
+    /// Parses requests of a source into the window. `true`: there is no whole request left in it.
+    fn parse(&mut self, server: &mut Server, index: usize) -> bool {
+        let source = &mut self.sources[index];
+        let Some(client) = server.clients.get(source.client) else { return true };
+        if source.stopped || client.is_closing() {
+            return true;
+        }
+        let authenticated = client.has(ClientFlags::AUTHENTICATED);
+        let limits = Limits { bulk_max: server.env.config.proto_max_bulk_len_bytes as i64, authenticated };
+        let db = &server.dbs[client.db as usize];
+        let buf = match &source.own {
+            Some(own) => own.as_slice(),
+            None => &self.arena[..source.end],
+        };
+        while self.requests.len() < WINDOW {
+            let first = self.spans.len();
+            let begin = source.pos;
+            let (body, end) = match parse::parse(buf, begin, source.partial.take(), &mut self.spans, &limits) {
+                Ok(Step::Request { end }) => (Body::Spans { first, len: self.spans.len() - first }, end),
+                Ok(Step::Inline { args, end }) => (Body::Inline(args), end),
+                Ok(Step::Empty { end }) => {
+                    source.pos = end;
+                    continue;
+                }
+                Ok(Step::Incomplete(partial)) => {
+                    source.partial = partial;
+                    return true;
+                }
+                Err(error) => (Body::Malformed(error), source.end),
+            };
+            source.pos = end;
+            let args = match &body {
+                Body::Spans { first, len } => Args::new(buf, &self.spans[*first..*first + *len]),
+                Body::Inline(args) => args.view(),
+                Body::Malformed(_) => Args::new(buf, &[]),
+            };
+            let cmd = server.commands.resolve(args);
+            let first_key = cmd.map_or(0, |cmd| cmd.first_key);
+            let mut key_hash = 0;
+            if first_key > 0
+                && let Some(key) = args.get(first_key)
+            {
+                key_hash = hash(key);
+                db.prefetch_bucket(key_hash);
+            }
+            self.requests.push(Request { source: index, begin, cmd, hash: key_hash, first_key, body });
+            if !authenticated {
+                // What the next bytes may be depends on whether this logs the client in.
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Runs the window: entries are fetched ahead, then everything runs in order.
+    fn run_window(&mut self, server: &mut Server) {
+        for request in &self.requests {
+            if request.first_key > 0
+                && let Some(client) = server.clients.get(self.sources[request.source].client)
+            {
+                server.dbs[client.db as usize].prefetch_entry(request.hash);
+            }
+        }
+        let requests = std::mem::take(&mut self.requests);
+        server.clock.tick();
+        let mut at = 0;
+        while at < requests.len() {
+            // The output buffer is taken out of the client once for a run of its requests.
+            let source_index = requests[at].source;
+            let run = requests[at..].iter().take_while(|request| request.source == source_index).count();
+            self.run_client(server, source_index, &requests[at..at + run]);
+            at += run;
+        }
+        self.requests = requests;
+        self.requests.clear();
+        self.spans.clear();
+    }
+
+    /// Runs requests of one client.
+    fn run_client(&mut self, server: &mut Server, source_index: usize, requests: &[Request]) {
+        let source = &self.sources[source_index];
+        if source.stopped {
+            return;
+        }
+        let id = source.client;
+        let Some(mut reply) = server.lend_output(id) else { return };
+        let buf = source.bytes(&self.arena);
+        let mut stop_at = None;
+        for request in requests {
+            let args = match &request.body {
+                Body::Spans { first, len } => Args::new(buf, &self.spans[*first..*first + *len]),
+                Body::Inline(args) => args.view(),
+                Body::Malformed(error) => {
+                    server.protocol_error(id, error, &mut reply, &buf[request.begin..]);
+                    stop_at = Some(source.end);
+                    break;
+                }
+            };
+            server.thaw_time();
+            if request.first_key > 0
+                && let Some(key) = args.get(request.first_key)
+            {
+                server.env.hint = HashHint::new(key, request.hash);
+            }
+            match server.serve(id, request.cmd, args, &mut reply) {
+                Outcome::Done if server.may_go_on(id, &reply) => {}
+                Outcome::Done | Outcome::Blocked => {
+                    stop_at = Some(end_of(request, requests, source.pos));
+                    break;
+                }
+                Outcome::Postponed => {
+                    server.postpone(id);
+                    stop_at = Some(request.begin);
+                    break;
+                }
+            }
+        }
+        server.env.hint = HashHint::default();
+        server.return_output(id, reply);
+        if let Some(pos) = stop_at {
+            let source = &mut self.sources[source_index];
+            if pos != source.pos {
+                // What was parsed beyond is parsed again when the client goes on.
+                source.partial = None;
+            }
+            source.pos = pos;
+            source.stopped = true;
+        }
+    }
+}
+
+/// Where a request ends: where the next one of the same client begins, or where parsing has got to.
+fn end_of(request: &Request, requests: &[Request], parsed_to: usize) -> usize {
+    requests.iter().map(|other| other.begin).find(|&begin| begin > request.begin).unwrap_or(parsed_to)
+}
+
+/// Gives a client what is left of its input.
+fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
+    let id = source.client;
+    let Some(client) = server.clients.get_mut(id) else { return };
+    if client.is_closing() {
+        return;
+    }
+    let left = source.pos < source.end;
+    match source.own {
+        Some(mut own) if left => {
+            own.drain(..source.pos);
+            client.query = own;
+        }
+        None if left => client.query = arena[source.pos..source.end].to_vec(),
+        _ => {}
+    }
+    client.partial = source.partial;
+    let over = client.query.len() > server.env.config.client_query_buffer_limit_bytes as usize;
+    if over {
+        let query = std::mem::take(&mut client.query);
+        server.query_limit_reached(id, &query);
+    } else if left && source.stopped {
+        server.look_again(id);
+    }
+}
+
+impl Server {
+    /// Takes a client's output buffer out, for the length of its requests.
+    #[inline]
+    fn lend_output(&mut self, id: ClientId) -> Option<Reply> {
+        let client = self.clients.get_mut(id)?;
+        if client.is_closing() || client.has(ClientFlags::BLOCKED) {
+            return None;
+        }
+        let mut reply = std::mem::take(&mut client.reply);
+        client.reply.resp3 = reply.resp3;
+        if reply.buf.capacity() == 0 {
+            reply.buf = self.net.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(16 * 1024));
+        }
+        Some(reply)
+    }
+
+    /// Puts it back, and the client on the list of those with something to write.
+    #[inline]
+    fn return_output(&mut self, id: ClientId, mut reply: Reply) {
+        let Some(client) = self.clients.get_mut(id) else {
+            self.keep_buffer(reply.buf);
+            return;
+        };
+        // What others wrote to the client meanwhile comes behind.
+        reply.buf.append(&mut client.reply.buf);
+        client.reply.buf = reply.buf;
+        client.reply.resp3 = reply.resp3;
+        if client.reply.is_empty() {
+            let buffer = std::mem::take(&mut client.reply.buf);
+            self.keep_buffer(buffer);
+        } else {
+            self.output_added(id);
+        }
+    }
+
+    /// Keeps an emptied output buffer for the next client, if it is of an ordinary size.
+    pub fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        if (1..=SPARE_BUFFER_MAX).contains(&buffer.capacity()) && self.net.spare_buffers.len() < SPARE_BUFFERS {
+            buffer.clear();
+            self.net.spare_buffers.push(buffer);
+        }
+    }
+
+    /// Whether the client's next request may run: it is not leaving, and its output is within its limit.
+    #[inline]
+    fn may_go_on(&mut self, id: ClientId, reply: &Reply) -> bool {
+        let Some(client) = self.clients.get(id) else { return false };
+        if client.is_closing() || client.has(ClientFlags::BLOCKED) {
+            return false;
+        }
+        let hard = self.env.config.client_output_buffer_limit.normal;
+        if hard.hard_bytes == 0 && hard.soft_bytes == 0 {
+            return true;
+        }
+        self.output_within_limit(id, reply.len())
+    }
+}

@@ -1,0 +1,1 @@
+pub fn block_signals() {}
