@@ -275,6 +275,96 @@ mod tests {
         assert_eq!(Sources::default().gather(&mut host, b"").unwrap(), b"\n");
     }
 
+    /// What the genuine 8.0.6 prints for these command lines.
+    #[test]
+    fn errors_show_the_option() {
+        use crate::config::{Config, file, file::tests::Paper};
+        for (args, line, shown, message) in [
+            (
+                &["--invalid"][..],
+                2,
+                "invalid",
+                "Bad directive or wrong number of arguments",
+            ),
+            (&["--port"], 2, "port", "wrong number of arguments"),
+            (
+                &["--port", "6380", "--loglevel"],
+                3,
+                "loglevel",
+                "wrong number of arguments",
+            ),
+            (
+                &["--port", "6379", "6380"],
+                2,
+                "port \"6379\" \"6380\"",
+                "wrong number of arguments",
+            ),
+            (
+                &["--port", "--bla", "--loglevel", "verbose"],
+                2,
+                "port \"--bla\"",
+                "argument couldn't be parsed into an integer",
+            ),
+            (
+                &["--logfile", "--my--log--file", "--loglevel", "--bla"],
+                3,
+                "loglevel \"--bla\"",
+                "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
+            ),
+            (
+                &["--shutdown-on-sigint", "now force", "--shutdown-on-sigterm"],
+                3,
+                "shutdown-on-sigterm",
+                "argument(s) must be one of the following: default, save, nosave, now, force",
+            ),
+            (
+                &["--replicaof", "--127.0.0.1", "abc"],
+                2,
+                "replicaof \"--127.0.0.1\" \"abc\"",
+                "Invalid master port",
+            ),
+            (
+                &["--replicaof", "--127.0.0.1", "--abc"],
+                2,
+                "replicaof \"--127.0.0.1\"",
+                "wrong number of arguments",
+            ),
+            (
+                &["--save", "--port"],
+                3,
+                "port",
+                "wrong number of arguments",
+            ),
+            (
+                &["--\"port", "1"],
+                2,
+                "\"port \"1\"",
+                "Unbalanced quotes in configuration line",
+            ),
+            (
+                &["r.conf", "-", "--port", "1"],
+                4,
+                "\"-\"",
+                "Bad directive or wrong number of arguments",
+            ),
+        ] {
+            let mut host = Paper::default();
+            host.files
+                .insert(b"r.conf".to_vec(), b"port 7\ntimeout 0\n".to_vec());
+            let text = serve(args).gather(&mut host, b"").unwrap();
+            let error = file::load(&mut Config::default(), &text, &mut host).unwrap_err();
+            let report = format!(
+                "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.6) ***\nReading the configuration file, \
+                 at line {line}\n>>> '{shown}'\n{message}\n"
+            );
+            assert_eq!(
+                String::from_utf8(error.report("8.0.6")).unwrap(),
+                report,
+                "{args:?}"
+            );
+        }
+    }
+
     #[test]
     fn questions_are_answered_instead_of_serving() {
         assert_eq!(parse(&["-v", "x"]), Ok(Invocation::Version));
