@@ -2,8 +2,9 @@
 
 pub mod connection;
 pub mod strings;
+pub mod transactions;
 
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, strings::COMMANDS];
+pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
