@@ -3,4 +3,5 @@
 pub mod util;
 pub mod sys;
 pub mod encoding;
+pub mod types;
 pub mod keyspace;

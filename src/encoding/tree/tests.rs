@@ -208,7 +208,7 @@ fn ordered_loads_fill_their_leaves() {
     };
     assert!(build(&mut (0..count)) < 17.5);
     assert!(build(&mut (0..count).rev()) < 17.5);
-    let jittered = |n: u64| if n % 2 == 0 { n + 1 } else { n - 1 };
+    let jittered = |n: u64| if n.is_multiple_of(2) { n + 1 } else { n - 1 };
     assert!(build(&mut (0..count).map(jittered)) < 19.0);
     let mut shuffled: Vec<_> = (0..count).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
