@@ -331,12 +331,25 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
         }
     }
 
+    /// The child's first item.
+    fn min_of(&self, i: usize) -> (K, V) {
+        match &self.kids {
+            Kids::Leaves(leaves) => leaves[i][0],
+            Kids::Inners(inners) => inners[i].mins[0],
+        }
+    }
+
+    /// The number of items below the child.
+    fn len_of(&self, i: usize) -> usize {
+        match &self.kids {
+            Kids::Leaves(leaves) => leaves[i].len(),
+            Kids::Inners(inners) => inners[i].lens.iter().sum(),
+        }
+    }
+
     /// What `mins` and `lens` must say of a child.
     pub(super) fn facts(&self, i: usize) -> ((K, V), usize) {
-        match &self.kids {
-            Kids::Leaves(leaves) => (leaves[i][0], leaves[i].len()),
-            Kids::Inners(inners) => (inners[i].mins[0], inners[i].lens.iter().sum()),
-        }
+        (self.min_of(i), self.len_of(i))
     }
 
     fn recount(&mut self, i: usize) {
@@ -388,7 +401,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             self.drop_kids(i, i + 1);
         } else {
             if removed.front {
-                self.recount_min(i);
+                self.mins[i] = self.min_of(i);
             }
             if !edge_below.any() {
                 self.mend(i);
@@ -398,13 +411,6 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             item: removed.item,
             front: removed.front && i == 0,
         })
-    }
-
-    fn recount_min(&mut self, i: usize) {
-        self.mins[i] = match &self.kids {
-            Kids::Leaves(leaves) => leaves[i][0],
-            Kids::Inners(inners) => inners[i].mins[0],
-        };
     }
 
     fn visit(&self, each: &mut impl FnMut(K, V)) {
