@@ -6,10 +6,8 @@
 //! opposite lies a good part of the segment, so that no pattern of insertions and deletions makes a segment move to and fro.
 #![allow(unsafe_code)]
 
-use super::bucket::{SLOTS, prefetch};
-use super::segment::{
-    DEPTH_MAX, LOSS_MAX, SPLIT_BUCKETS, Word, buckets_for, next_size, place_anywhere,
-};
+use super::bucket::{Bucket, SLOTS, prefetch};
+use super::segment::{DEPTH_MAX, Filler, LOSS_MAX, SPLIT_BUCKETS, Word, buckets_for, next_size};
 use super::slot::from_raw;
 use super::{Slot, Table};
 use std::mem::ManuallyDrop;
@@ -88,13 +86,11 @@ impl<T: Slot> Table<T> {
         let old = self.directory.at(first);
         let new = Word::allocate(size, old.depth(), old.loss());
         // SAFETY: fresh, and reached through this view only.
-        let target = unsafe { new.view_mut() };
+        let mut target = Filler::new(unsafe { new.view_mut() });
         // SAFETY: the table's own segment, which is borrowed exclusively and not written.
-        for bucket in unsafe { old.view() } {
-            for slot in bucket.occupied() {
-                place_anywhere(target, bucket.tag(slot), bucket.address(slot));
-            }
-        }
+        for_each_element(unsafe { old.view() }, |tag, address| {
+            target.add(tag, address)
+        });
         self.install(first, new);
     }
 
@@ -107,35 +103,26 @@ impl<T: Slot> Table<T> {
         let source = unsafe { old.view() };
         let refresh = old.loss() == LOSS_MAX;
         let mut high_count = 0;
-        for bucket in source {
-            for slot in bucket.occupied() {
-                high_count += usize::from(bucket.tag(slot) >> 15);
-                if refresh {
-                    prefetch(bucket.address(slot));
-                }
+        for_each_element(source, |tag, address| {
+            high_count += usize::from(tag >> 15);
+            if refresh {
+                prefetch(address);
             }
-        }
+        });
         let low_count = self.directory.count(first) - high_count;
         let loss = if refresh { 0 } else { old.loss() + 1 };
-        let make = |count| match count {
-            0 => Word::nothing(depth),
-            _ => Word::allocate(buckets_for(count), depth, loss),
-        };
-        let (low, high) = (make(low_count), make(high_count));
-        for bucket in source {
-            for slot in bucket.occupied() {
-                let tag = bucket.tag(slot);
-                let half = if tag >> 15 == 0 { low } else { high };
-                let address = bucket.address(slot);
-                let tag = if refresh {
-                    half.tag(hash_of::<T>(address))
-                } else {
-                    tag << 1
-                };
-                // SAFETY: fresh, not NOTHING since an element belongs there, and this is the only view of it now.
-                place_anywhere(unsafe { half.view_mut() }, tag, address);
-            }
-        }
+        let low = Word::allocate(buckets_for(low_count), depth, loss);
+        let high = Word::allocate(buckets_for(high_count), depth, loss);
+        // SAFETY: both fresh, and reached through these views only.
+        let mut halves = unsafe { [Filler::new(low.view_mut()), Filler::new(high.view_mut())] };
+        for_each_element(source, |tag, address| {
+            let renewed = if refresh {
+                low.tag(hash_of::<T>(address))
+            } else {
+                tag << 1
+            };
+            halves[usize::from(tag >> 15)].add(renewed, address);
+        });
         self.account(old, low);
         self.account(Word::nothing(depth), high);
         self.directory
@@ -150,19 +137,14 @@ impl<T: Slot> Table<T> {
         let count = self.directory.count(low) + self.directory.count(high);
         let loss = words[0].loss().max(words[1].loss()).saturating_sub(1);
         let depth = words[0].depth() - 1;
-        let new = match count {
-            0 => Word::nothing(depth),
-            _ => Word::allocate(buckets_for(count), depth, loss),
-        };
+        let new = Word::allocate(buckets_for(count), depth, loss);
+        // SAFETY: fresh, and reached through this view only.
+        let mut target = Filler::new(unsafe { new.view_mut() });
         for (word, bit) in words.into_iter().zip([0, 1 << 15]) {
             // SAFETY: the table's own segment, which is borrowed exclusively and not written.
-            for bucket in unsafe { word.view() } {
-                for slot in bucket.occupied() {
-                    let tag = (bit | bucket.tag(slot) >> 1) & (u16::MAX << loss);
-                    // SAFETY: fresh, not NOTHING since there is an element, and this is the only view of it now.
-                    place_anywhere(unsafe { new.view_mut() }, tag, bucket.address(slot));
-                }
-            }
+            for_each_element(unsafe { word.view() }, |tag, address| {
+                target.add((bit | tag >> 1) & (u16::MAX << loss), address);
+            });
         }
         self.account(words[0], new);
         self.account(words[1], Word::nothing(depth));
@@ -185,6 +167,22 @@ impl<T: Slot> Table<T> {
     fn account(&mut self, old: Word, new: Word) {
         self.segment_bytes = self.segment_bytes + new.bytes() - old.bytes();
         self.largest = self.largest.max(new.buckets());
+    }
+}
+
+/// Calls `each` with tag and address of every element of a segment, in bucket order.
+#[inline(always)]
+fn for_each_element(segment: &[Bucket], mut each: impl FnMut(u16, *mut u8)) {
+    for bucket in segment {
+        prefetch(bucket);
+    }
+    for bucket in segment {
+        for slot in 0..SLOTS {
+            let address = bucket.address(slot);
+            if !address.is_null() {
+                each(bucket.tag(slot), address);
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use super::bucket::{Bucket, Mask, SLOTS, prefetch};
-use super::segment::{Word, farthest_distance, range_of, tighten};
+use super::segment::{Word, farthest_distance, range_of, recount_strays};
 use super::slot::from_raw;
 use super::{Found, Slot, Table};
 use std::iter::FusedIterator;
@@ -90,7 +90,7 @@ impl<T: Slot> Table<T> {
             if dropped > 0 {
                 // SAFETY: as above.
                 let segment = unsafe { word.view_mut() };
-                (0..segment.len()).for_each(|home| tighten(segment, home));
+                (0..segment.len()).for_each(|home| recount_strays(segment, home));
             }
             place += self.directory.width(word);
         }
