@@ -227,7 +227,7 @@ impl Bucket {
 #[inline(always)]
 fn filter_bit(tag: u16) -> (usize, usize) {
     let slots = tag.wrapping_mul(0x9e37) as usize * (SLOTS - FILTER);
-    (FILTER + (slots >> 16), 1 << ((slots & 0xffff) * 3 >> 16))
+    (FILTER + (slots >> 16), 1 << (((slots & 0xffff) * 3) >> 16))
 }
 
 /// Asks the cache for the line at `address`, which need not be valid.

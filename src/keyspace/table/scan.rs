@@ -12,6 +12,7 @@ use super::bucket::{Bucket, Mask, SLOTS, prefetch};
 use super::segment::{Word, farthest_distance, range_of, recount_strays};
 use super::slot::from_raw;
 use super::{Found, Slot, Table};
+use crate::util::hash::spread;
 use std::iter::FusedIterator;
 
 /// Hash bits that a cursor does not hold.
@@ -156,7 +157,7 @@ impl<T: Slot> Table<T> {
         count: usize,
         mut visit: impl FnMut(&'a T),
     ) -> usize {
-        let start = rng.u64(..);
+        let start = spread(rng.u64(..));
         let word = self.directory.word(start);
         let bucket = word.home(word.tag(start));
         // SAFETY: the segment in charge; `&self` forbids writes for 'a.

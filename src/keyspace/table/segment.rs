@@ -220,8 +220,16 @@ pub(super) struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    /// `segment` has no elements yet.
-    pub(super) fn new(segment: &'a mut [Bucket]) -> Self {
+    /// For a segment without elements; when it is [`Word::nothing`], none may be added.
+    ///
+    /// # Safety
+    /// The segment has not been freed, and nothing else reads or writes it for `'a`.
+    pub(super) unsafe fn new(word: Word) -> Self {
+        let segment = match word.is_nothing() {
+            true => &mut [],
+            // SAFETY: by the contract, and not NOTHING.
+            false => unsafe { word.view_mut() },
+        };
         Filler {
             segment,
             taken: [0; SPLIT_BUCKETS],
