@@ -4,8 +4,10 @@ pub mod connection;
 pub mod keys;
 pub mod scan;
 pub mod strings;
+pub mod transactions;
 
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS];
+pub const FAMILIES: &[&[&Command]] =
+    &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];

@@ -56,7 +56,7 @@ impl Server {
         }
         let config = &self.env.config;
         let foreign = peer.is_some_and(|ip| !ip.to_canonical().is_loopback());
-        if foreign && config.protected_mode && config.requirepass.is_none() {
+        if foreign && config.protected_mode && self.password().is_none() {
             let _ = connection.write(format!("-{PROTECTED_MODE}\r\n").as_bytes());
             self.stats.connections_rejected += 1;
             return;
@@ -81,7 +81,7 @@ impl Server {
     /// A client on this connection, in the state every client starts in.
     pub fn add_client(&mut self, connection: Connection) -> ClientId {
         let id = self.clients.add(connection, self.env.now_ms);
-        let open = self.env.config.requirepass.is_none();
+        let open = self.password().is_none();
         if let Some(client) = self.clients.get_mut(id) {
             client.flags.set(ClientFlags::AUTHENTICATED, open);
         }
@@ -334,7 +334,16 @@ impl Server {
 /// The peer's address as CLIENT LIST shows it.
 pub fn peer_text(client: &Client, unix_path: &str) -> String {
     match &client.connection {
-        Connection::Tcp(_) => client.connection.peer_addr().map_or_else(|| "?:0".into(), |peer| peer.to_string()),
+        Connection::Tcp(_) => client.peer.map_or_else(|| "?:0".into(), |peer| peer.to_string()),
+        Connection::Unix(_) => format!("{unix_path}:0"),
+        Connection::None => String::new(),
+    }
+}
+
+/// Our end's address as CLIENT LIST shows it.
+pub fn local_text(client: &Client, unix_path: &str) -> String {
+    match &client.connection {
+        Connection::Tcp(_) => client.connection.local_addr().map_or_else(|| "?:0".into(), |local| local.to_string()),
         Connection::Unix(_) => format!("{unix_path}:0"),
         Connection::None => String::new(),
     }
