@@ -104,6 +104,7 @@ impl Server {
     fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
         self.serve_timeouts();
         self.serve_reclaimed();
+        self.expire_keys();
         self.run_cron();
         self.write_all();
         self.close_all();
@@ -122,6 +123,7 @@ impl Server {
         }
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
-        Duration::from_nanos(deadline.map_or(cron, |deadline| deadline.min(cron)))
+        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        Duration::from_nanos(next)
     }
 }
