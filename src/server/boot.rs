@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 
 use crate::commands;
 use crate::config::Config;
@@ -12,6 +12,9 @@ use crate::net::listener::{self, Listener};
 use crate::server::Server;
 use crate::server::traffic::LISTENER_TOKENS;
 use crate::server::turn::Turn;
+
+/// Woken by a background thread that has got on.
+const WAKER: Token = Token(usize::MAX);
 
 /// Events taken from the kernel in one go.
 const EVENTS: usize = 1024;
@@ -66,6 +69,10 @@ impl Server {
         for (i, listener) in self.net.listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(LISTENER_TOKENS + i))?;
         }
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        self.env.reclaim.on_progress(Box::new(move || {
+            let _ = waker.wake();
+        }));
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         while self.shutdown.exit.is_none() {
@@ -81,6 +88,7 @@ impl Server {
             }
             for event in events.iter() {
                 match event.token().0 {
+                    _ if event.token() == WAKER => {}
                     token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                     slot => self.client_event(slot, event.is_readable(), event.is_writable()),
                 }
@@ -95,6 +103,7 @@ impl Server {
     /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
     fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
         self.serve_timeouts();
+        self.serve_reclaimed();
         self.run_cron();
         self.write_all();
         self.close_all();

@@ -299,6 +299,11 @@ impl<T: Slot> Table<T> {
         self.frozen = frozen;
     }
 
+    /// What [`Table::set_frozen`] has said.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// First stage of a prefetched lookup: asks the cache for the bucket.
     #[inline(always)]
     pub fn prefetch_bucket(&self, hash: u64) {
