@@ -3,11 +3,17 @@
 pub mod connection;
 pub mod keys;
 pub mod scan;
+pub mod server;
 pub mod strings;
 pub mod transactions;
 
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] =
-    &[connection::COMMANDS, keys::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+pub const FAMILIES: &[&[&Command]] = &[
+    connection::COMMANDS,
+    keys::COMMANDS,
+    server::COMMANDS,
+    strings::COMMANDS,
+    transactions::COMMANDS,
+];

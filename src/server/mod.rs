@@ -8,6 +8,7 @@ pub mod boot;
 pub mod clock;
 pub mod cron;
 pub mod expiry;
+pub mod log;
 pub mod memory;
 pub mod monitor;
 pub mod pause;
