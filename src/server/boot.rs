@@ -109,7 +109,8 @@ impl Server {
         self.write_all();
         self.close_all();
         let elapsed_ns = self.clock.tick() - began_ns;
-        let commands = self.stats.commands_processed - commands_before;
+        // CONFIG RESETSTAT may have begun to count anew.
+        let commands = self.stats.commands_processed.saturating_sub(commands_before);
         self.stats.turns += 1;
         self.stats.turns_ns += elapsed_ns;
         self.stats.turn_ns_max = self.stats.turn_ns_max.max(elapsed_ns);

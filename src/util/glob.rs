@@ -15,6 +15,9 @@
 
 use memchr::memchr;
 
+/// Runs of stars that a pattern may have in front of something else; with more it matches nothing, as upstream has it.
+const STARS_MAX: usize = 1000;
+
 /// Whether letters of both cases are the same. Bytes above 127 always count as themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -44,6 +47,7 @@ fn run<const FOLD: bool>(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut pos) = (0, 0);
     // Where to resume after a mismatch: the pattern behind the last star, and the text it was tried at.
     let mut star: Option<(usize, usize)> = None;
+    let mut stars = 0;
     loop {
         if pattern.get(at) == Some(&b'*') {
             at += 1;
@@ -52,6 +56,10 @@ fn run<const FOLD: bool>(pattern: &[u8], text: &[u8]) -> bool {
             }
             if at == pattern.len() {
                 return true;
+            }
+            stars += 1;
+            if stars > STARS_MAX {
+                return false;
             }
             let Some(start) = candidate::<FOLD>(pattern[at], text, pos) else {
                 return false;
@@ -249,10 +257,14 @@ mod tests {
     #[test]
     fn hostile_patterns_end() {
         let text = vec![b'a'; 1 << 20];
-        let mut pattern = b"*a".repeat(1 << 19);
+        let mut pattern = b"*a".repeat(STARS_MAX);
+        assert!(matches(&pattern, &text, Case::Sensitive));
+        pattern.push(b'*');
         assert!(matches(&pattern, &text, Case::Sensitive));
         pattern.push(b'b');
         assert!(!matches(&pattern, &text, Case::Sensitive));
+        assert!(!matches(&b"*a".repeat(STARS_MAX + 1), &text, Case::Sensitive));
+        assert!(!matches(&b"*?".repeat(1 << 19), &text, Case::Sensitive));
         assert!(!matches(&b"*a".repeat(50), &text[..49], Case::Insensitive));
         let mut open = b"*[".to_vec();
         open.extend_from_slice(&[b'a'; 1000]);
