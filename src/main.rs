@@ -102,6 +102,7 @@ fn run(config: Config, host: Starting, file: Option<PathBuf>) -> io::Result<i32>
         version::GIT_SHA1,
         std::process::id()
     );
+    boot::greet(&config);
     let table = boot::command_table(&host.renames).map_err(io::Error::other)?;
     let listeners = boot::listen(&config)?;
     let poll = mio::Poll::new()?;

@@ -19,6 +19,29 @@ const WAKER: Token = Token(usize::MAX);
 /// Events taken from the kernel in one go.
 const EVENTS: usize = 1024;
 
+/// Says who is starting, on which port: by a banner where somebody may be watching, else by a log line.
+pub fn greet(config: &Config) {
+    let watched = config.logfile.is_empty() && io::IsTerminal::is_terminal(&io::stdout());
+    if !watched && !config.always_show_logo {
+        log::info!("Running mode=standalone, port={}.", config.port);
+        return;
+    }
+    log::info!(
+        "\n
+      _____
+     |_| |_|     Redoubt {}, serving as Redis {}
+     | |_| |
+     |     |     Running in standalone mode
+    /| [ ] |\\    Port: {}
+   /_|_[_]_|_\\   PID: {}
+",
+        crate::util::version::REDOUBT,
+        crate::util::version::REDIS,
+        config.port,
+        std::process::id()
+    );
+}
+
 /// The command table under these renames; it lives as long as the process.
 pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTable, TableError> {
     Ok(Box::leak(Box::new(CommandTable::new(commands::FAMILIES, renames)?)))
