@@ -257,9 +257,9 @@ mod tests {
     #[test]
     fn hostile_patterns_end() {
         let text = vec![b'a'; 1 << 20];
-        let mut pattern = b"*a".repeat(1 << 19);
+        let mut pattern = b"*a".repeat(1000);
         assert!(matches(&pattern, &text, Case::Sensitive));
-        pattern.push(b'b');
+        pattern.extend_from_slice(b"*a");
         assert!(!matches(&pattern, &text, Case::Sensitive));
         assert!(!matches(&b"*a".repeat(50), &text[..49], Case::Insensitive));
         let mut open = b"*[".to_vec();
