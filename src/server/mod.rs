@@ -6,6 +6,7 @@
 pub mod boot;
 pub mod clock;
 pub mod cron;
+pub mod host;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -99,6 +100,7 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub process: Process,
+    pub host: host::Host,
     /// Commands that take at least this long are looked at for the slow log and the latency monitor.
     pub slow_ns: u64,
 }
@@ -134,6 +136,7 @@ impl Server {
                 supervised: "no",
                 startup_memory_bytes: 0,
             },
+            host: host::Host::default(),
             slow_ns: u64::MAX,
         };
         server.env.now_ms = server.clock.now_ms();
