@@ -1,0 +1,25 @@
+//! The server itself: what it knows of itself and of its commands, and how it is looked into.
+
+pub mod command;
+pub mod debug;
+pub mod info;
+pub mod latency;
+pub mod lolwut;
+pub mod memory;
+pub mod monitor;
+pub mod slowlog;
+pub mod time;
+
+use crate::dispatch::command::Command;
+
+pub static COMMANDS: &[&Command] = &[
+    &command::COMMAND,
+    &debug::DEBUG,
+    &info::INFO,
+    &latency::LATENCY,
+    &lolwut::LOLWUT,
+    &memory::MEMORY,
+    &monitor::MONITOR,
+    &slowlog::SLOWLOG,
+    &time::TIME,
+];
