@@ -1,8 +1,5 @@
 //! Entry point: picks the tool by the name the binary was called with.
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let mut config = redoubt::config::Config::default();

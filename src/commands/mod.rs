@@ -1,9 +1,11 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
 pub mod connection;
+pub mod server;
 pub mod strings;
+pub mod transactions;
 
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, strings::COMMANDS];
+pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, server::COMMANDS, strings::COMMANDS, transactions::COMMANDS];

@@ -8,9 +8,38 @@
 //! starts a line and the one that follows is always a value, whatever it looks like; further ones are values until the
 //! next `--name`. `"--name value"` in one argument is a line already. Values are quoted, so any byte may be in them.
 
-use super::file::Sources;
+use super::file::{LoadError, paths, read};
+use super::host::Host;
 use super::values::Text;
 use crate::util::{number, quote};
+
+/// Where the configuration of a starting server comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// The configuration file as named on the command line; a glob may stand for several.
+    pub file: Option<Text>,
+    /// Read more of it from standard input.
+    pub stdin: bool,
+    /// The options of the command line, one directive per line.
+    pub options: Text,
+}
+
+impl Sources {
+    /// Everything as one text. `stdin` is what standard input held, if it was to be read.
+    pub fn gather(&self, host: &mut dyn Host, stdin: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let mut text = Vec::new();
+        if let Some(pattern) = &self.file {
+            for path in paths(host, pattern) {
+                text.extend(read(host, path)?);
+            }
+        }
+        text.extend_from_slice(stdin);
+        // The options start on a line of their own, whether or not the file ended one.
+        text.push(b'\n');
+        text.extend_from_slice(&self.options);
+        Ok(text)
+    }
+}
 
 /// What the process was called to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +251,118 @@ mod tests {
         );
         assert!(!serve(&["r.conf", "-", "--port", "1"]).stdin);
         assert_eq!(serve(&[""]), Sources::default());
+    }
+
+    #[test]
+    fn sources_are_read_in_order() {
+        let mut host = crate::config::file::tests::Paper::default();
+        host.files.insert(b"a.conf".to_vec(), b"port 1".to_vec());
+        let sources = Sources {
+            file: Some(b"a.conf".to_vec()),
+            stdin: true,
+            options: b"port \"3\" ".to_vec(),
+        };
+        let text = sources.gather(&mut host, b"\nport 2").unwrap();
+        assert_eq!(text, b"port 1\nport 2\nport \"3\" ");
+        let missing = Sources {
+            file: Some(b"b.conf".to_vec()),
+            ..Sources::default()
+        };
+        assert!(matches!(
+            missing.gather(&mut host, b""),
+            Err(LoadError::File { .. })
+        ));
+        assert_eq!(Sources::default().gather(&mut host, b"").unwrap(), b"\n");
+    }
+
+    /// What the genuine 8.0.6 prints for these command lines.
+    #[test]
+    fn errors_show_the_option() {
+        use crate::config::{Config, file, file::tests::Paper};
+        for (args, line, shown, message) in [
+            (
+                &["--invalid"][..],
+                2,
+                "invalid",
+                "Bad directive or wrong number of arguments",
+            ),
+            (&["--port"], 2, "port", "wrong number of arguments"),
+            (
+                &["--port", "6380", "--loglevel"],
+                3,
+                "loglevel",
+                "wrong number of arguments",
+            ),
+            (
+                &["--port", "6379", "6380"],
+                2,
+                "port \"6379\" \"6380\"",
+                "wrong number of arguments",
+            ),
+            (
+                &["--port", "--bla", "--loglevel", "verbose"],
+                2,
+                "port \"--bla\"",
+                "argument couldn't be parsed into an integer",
+            ),
+            (
+                &["--logfile", "--my--log--file", "--loglevel", "--bla"],
+                3,
+                "loglevel \"--bla\"",
+                "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
+            ),
+            (
+                &["--shutdown-on-sigint", "now force", "--shutdown-on-sigterm"],
+                3,
+                "shutdown-on-sigterm",
+                "argument(s) must be one of the following: default, save, nosave, now, force",
+            ),
+            (
+                &["--replicaof", "--127.0.0.1", "abc"],
+                2,
+                "replicaof \"--127.0.0.1\" \"abc\"",
+                "Invalid master port",
+            ),
+            (
+                &["--replicaof", "--127.0.0.1", "--abc"],
+                2,
+                "replicaof \"--127.0.0.1\"",
+                "wrong number of arguments",
+            ),
+            (
+                &["--save", "--port"],
+                3,
+                "port",
+                "wrong number of arguments",
+            ),
+            (
+                &["--\"port", "1"],
+                2,
+                "\"port \"1\"",
+                "Unbalanced quotes in configuration line",
+            ),
+            (
+                &["r.conf", "-", "--port", "1"],
+                4,
+                "\"-\"",
+                "Bad directive or wrong number of arguments",
+            ),
+        ] {
+            let mut host = Paper::default();
+            host.files
+                .insert(b"r.conf".to_vec(), b"port 7\ntimeout 0\n".to_vec());
+            let text = serve(args).gather(&mut host, b"").unwrap();
+            let error = file::load(&mut Config::default(), &text, &mut host).unwrap_err();
+            let report = format!(
+                "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.6) ***\nReading the configuration file, \
+                 at line {line}\n>>> '{shown}'\n{message}\n"
+            );
+            assert_eq!(
+                String::from_utf8(error.report("8.0.6")).unwrap(),
+                report,
+                "{args:?}"
+            );
+        }
     }
 
     #[test]

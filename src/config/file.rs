@@ -1,4 +1,4 @@
-//! Reading configuration text: files, what they include, and the options of the command line behind them.
+//! Reading configuration text: lines, directives, and the files they include.
 //!
 //! ```text
 //! line        blanks? ( '#' anything | directive ( blank word )* )? blanks? LF
@@ -14,6 +14,7 @@
 //! skipped in silence: a line that means nothing here is an error that names it.
 
 use super::fields::Config;
+use super::host::{Host, has_wildcard};
 use super::param::{Flags, Param, Source};
 use super::params;
 use super::values::Text;
@@ -25,25 +26,6 @@ use std::io;
 const INCLUDE_DEPTH_MAX: usize = 16;
 
 const BAD_DIRECTIVE: &str = "Bad directive or wrong number of arguments";
-
-/// What configuration text may ask of the process it configures.
-pub trait Host {
-    /// The content of a file.
-    fn read(&mut self, path: &[u8]) -> io::Result<Vec<u8>>;
-
-    /// The existing files a glob pattern stands for, sorted.
-    fn expand(&mut self, pattern: &[u8]) -> Vec<Text>;
-
-    /// Changes the working directory; returns its absolute path.
-    fn change_dir(&mut self, path: &[u8]) -> io::Result<Text>;
-
-    /// Renames a command, or removes it when `new` is empty. Upstream's refusals are `No such command in rename-command`
-    /// and `Target command name already exists`.
-    fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), String>;
-
-    /// Declares an ACL user; `words` starts with its name.
-    fn user(&mut self, words: &[&[u8]]) -> Result<(), String>;
-}
 
 /// Why a configuration was refused.
 #[derive(Debug)]
@@ -101,34 +83,6 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Where the configuration of a starting server comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources {
-    /// The configuration file as named on the command line; a glob may stand for several.
-    pub file: Option<Text>,
-    /// Read more of it from standard input.
-    pub stdin: bool,
-    /// The options of the command line, one directive per line.
-    pub options: Text,
-}
-
-impl Sources {
-    /// Everything as one text. `stdin` is what standard input held, if it was to be read.
-    pub fn gather(&self, host: &mut dyn Host, stdin: &[u8]) -> Result<Vec<u8>, LoadError> {
-        let mut text = Vec::new();
-        if let Some(pattern) = &self.file {
-            for path in paths(host, pattern) {
-                text.extend(read(host, path)?);
-            }
-        }
-        text.extend_from_slice(stdin);
-        // The options start on a line of their own, whether or not the file ended one.
-        text.push(b'\n');
-        text.extend_from_slice(&self.options);
-        Ok(text)
-    }
-}
-
 /// Reads configuration `text` into `config`. On error `config` holds the lines up to the bad one.
 pub fn load(config: &mut Config, text: &[u8], host: &mut dyn Host) -> Result<(), LoadError> {
     Loader {
@@ -140,7 +94,7 @@ pub fn load(config: &mut Config, text: &[u8], host: &mut dyn Host) -> Result<(),
 }
 
 /// The files `pattern` stands for; a name without wildcards is itself, whether it exists or not.
-fn paths(host: &mut dyn Host, pattern: &[u8]) -> Vec<Text> {
+pub(super) fn paths(host: &mut dyn Host, pattern: &[u8]) -> Vec<Text> {
     if has_wildcard(pattern) {
         host.expand(pattern)
     } else {
@@ -148,14 +102,9 @@ fn paths(host: &mut dyn Host, pattern: &[u8]) -> Vec<Text> {
     }
 }
 
-fn read(host: &mut dyn Host, path: Text) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read(host: &mut dyn Host, path: Text) -> Result<Vec<u8>, LoadError> {
     host.read(&path)
         .map_err(|error| LoadError::File { path, error })
-}
-
-/// Whether a path is a pattern. A backslash does not count: it is a legal byte of a file name.
-pub(super) fn has_wildcard(path: &[u8]) -> bool {
-    path.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
 struct Loader<'a> {
@@ -288,6 +237,8 @@ pub(super) mod tests {
         fn change_dir(&mut self, path: &[u8]) -> io::Result<Text> {
             match path {
                 b"/data" | b"/data/." => Ok(b"/data".to_vec()),
+                // The folder the process starts in, under the name the table has for it.
+                b"./" => Ok(b"./".to_vec()),
                 _ => Err(io::Error::from_raw_os_error(libc::ENOENT)),
             }
         }
@@ -411,6 +362,11 @@ pub(super) mod tests {
                 "enable-debug-command x",
                 "argument(s) must be one of the following: no, yes, local",
             ),
+            (
+                "oom-score-adj x",
+                "argument(s) must be one of the following: no, yes, relative, absolute",
+            ),
+            ("replicaof ''", "wrong number of arguments"),
             (
                 "supervised x",
                 "argument(s) must be one of the following: upstart, systemd, auto, no",
@@ -586,29 +542,7 @@ pub(super) mod tests {
         assert_eq!(config.dir, b"/data");
     }
 
-    #[test]
-    fn sources_are_read_in_order() {
-        let mut host = Paper::default();
-        host.files.insert(b"a.conf".to_vec(), b"port 1".to_vec());
-        let sources = Sources {
-            file: Some(b"a.conf".to_vec()),
-            stdin: true,
-            options: b"port \"3\" ".to_vec(),
-        };
-        let text = sources.gather(&mut host, b"\nport 2").unwrap();
-        assert_eq!(text, b"port 1\nport 2\nport \"3\" ");
-        let missing = Sources {
-            file: Some(b"b.conf".to_vec()),
-            ..Sources::default()
-        };
-        assert!(matches!(
-            missing.gather(&mut host, b""),
-            Err(LoadError::File { .. })
-        ));
-        assert_eq!(Sources::default().gather(&mut host, b"").unwrap(), b"\n");
-    }
-
-    /// Arbitrary bytes for the fuzz target and the property below: loading ends, in a configuration or an error.
+    /// Loading ends, in a configuration or an error.
     fn survives(text: &[u8]) {
         let _ = load(&mut Config::default(), text, &mut Paper::default());
     }

@@ -1,7 +1,7 @@
 //! CONFIG GET: parameters by name or pattern.
 
 use super::fields::Config;
-use super::file::has_wildcard;
+use super::host::has_wildcard;
 use super::param::Flags;
 use super::params;
 use super::values::Text;

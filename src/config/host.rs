@@ -1,8 +1,7 @@
-//! The parts of a [`Host`](super::file::Host) that are the file system: reading, globbing, changing directory.
+//! What configuration text asks of the process it configures, and the part of the answer that is the file system.
 //!
-//! The server's own host delegates to these; they are here so that every tool reads a configuration the same way.
+//! The server's own [`Host`] takes `read`, `expand` and `change_dir` from here, so that every tool finds the same files.
 
-use super::file::has_wildcard;
 use super::values::Text;
 use crate::util::glob::{self, Case};
 use std::ffi::OsStr;
@@ -12,6 +11,30 @@ use std::path::{Path, PathBuf};
 
 /// More files than this behind one pattern are not looked at.
 const MATCHES_MAX: usize = 10_000;
+
+/// What configuration text may ask of the process it configures.
+pub trait Host {
+    /// The content of a file.
+    fn read(&mut self, path: &[u8]) -> io::Result<Vec<u8>>;
+
+    /// The existing files a glob pattern stands for, sorted.
+    fn expand(&mut self, pattern: &[u8]) -> Vec<Text>;
+
+    /// Changes the working directory; returns its absolute path.
+    fn change_dir(&mut self, path: &[u8]) -> io::Result<Text>;
+
+    /// Renames a command, or removes it when `new` is empty. Upstream's refusals are `No such command in rename-command`
+    /// and `Target command name already exists`.
+    fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), String>;
+
+    /// Declares an ACL user; `words` starts with its name.
+    fn user(&mut self, words: &[&[u8]]) -> Result<(), String>;
+}
+
+/// Whether a path is a pattern. A backslash does not count: it is a legal byte of a file name.
+pub(super) fn has_wildcard(path: &[u8]) -> bool {
+    path.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
 
 /// `text` as a path.
 pub fn path(text: &[u8]) -> &Path {

@@ -2,7 +2,7 @@
 //!
 //! - `fields`: [`Config`], one typed field per parameter; `values`: the types of those that are no plain number or text
 //! - `param`: what a parameter is; `params/`: the one table of them, by area; `special/`: the ones with a grammar
-//! - `file`: configuration text, with what it asks of a [`Host`]; `host`: the file system's half of that
+//! - `file`: configuration text; `host`: what it asks of its surroundings ([`Host`]), and the file system's half of that
 //! - `args`: the command line, which becomes configuration text
 //! - `get`, `set`, `rewrite`: the engines of CONFIG GET, SET and REWRITE; `store`: replacing the file
 //!
@@ -24,14 +24,17 @@ pub mod param;
 pub mod params;
 pub mod rewrite;
 pub mod set;
+#[cfg(test)]
+mod shipped;
 pub mod special;
 pub mod store;
 pub mod values;
 
-pub use args::{Invocation, USAGE, parse_args};
+pub use args::{Invocation, Sources, USAGE, parse_args};
 pub use fields::Config;
-pub use file::{Host, LoadError, Sources, load};
+pub use file::{LoadError, load};
 pub use get::get;
+pub use host::Host;
 pub use param::{Flags, Hook, Param};
 pub use rewrite::rewrite;
 pub use set::{Caller, SetError, set};

@@ -33,15 +33,17 @@ bitflags! {
 }
 
 /// What the server has to do after a value changed. [`Hook::Nothing`]: whoever uses the value reads it when it needs it.
+/// Quoted is what upstream replies when it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// No side effect.
     Nothing,
-    /// Listen on the new `port`.
+    /// Listen on the new `port`. `Unable to listen on this port. Check server logs.`
     Port,
-    /// Listen on the new `bind` addresses.
+    /// Listen on the new `bind` addresses. `Failed to bind to specified addresses.`
     Bind,
     /// Make room for `maxclients` descriptors.
+    /// `The operating system is not able to handle the specified number of clients, try with <n>`
     MaxClients,
     /// Shrink to the new `maxmemory`.
     MaxMemory,
@@ -55,15 +57,15 @@ pub enum Hook {
     Hz,
     /// Hand `loglevel` to the logger.
     LogLevel,
-    /// Write the process's `oom_score_adj`.
+    /// Write the process's `oom_score_adj`. `Failed to set current oom_score_adj. Check server logs.`
     OomScoreAdj,
     /// Give the user `default` the new password.
     RequirePass,
     /// Rewrite the process title.
     ProcTitle,
-    /// Switch `LC_COLLATE`.
+    /// Switch `LC_COLLATE`. `Invalid locale name`
     Locale,
-    /// Change into the new `dir`, and put the absolute path into `Config::dir`.
+    /// Change into the new `dir`, and put the absolute path into `Config::dir`. The words of `strerror`.
     Dir,
     /// Start or stop jemalloc's background thread.
     JemallocThread,
@@ -160,10 +162,13 @@ pub enum Source {
     Set,
 }
 
+/// Reads words into a field. The error is the text after `CONFIG SET failed (…) - `.
+pub type ParseWords = fn(&mut Config, &[&[u8]], Source) -> Result<(), String>;
+
 /// A kind of its own: a list, a structure or a text with a grammar.
 pub struct Special {
-    /// Reads the words into the field. The error is the text after `CONFIG SET failed (…) - `.
-    pub parse: fn(&mut Config, &[&[u8]], Source) -> Result<(), String>,
+    /// Reads the words.
+    pub parse: ParseWords,
     /// What CONFIG GET answers.
     pub show: fn(&Config) -> Text,
     /// The arguments of each line CONFIG REWRITE keeps for it.

@@ -226,6 +226,26 @@ mod tests {
     }
 
     #[test]
+    fn every_value_survives_a_rewrite() {
+        use super::super::param::Source;
+        use super::super::params::tests::{values, words};
+        let there = |param: &&crate::config::Param| param.absent.is_none() && param.name != "dir";
+        for param in params::all().filter(there) {
+            for text in values(param) {
+                let mut config = Config::default();
+                if param.parse(&mut config, &words(&text), Source::Set).is_ok() {
+                    assert_eq!(
+                        read(&rewrite(b"", &config, false)),
+                        config,
+                        "{} {text}",
+                        param.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn broken_lines_become_comments() {
         let text = rewrite(b"port \"1\nnosuch 1\n", &Config::default(), false);
         assert_eq!(text, b"# ??? port \"1\n# ??? nosuch 1\n");

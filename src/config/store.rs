@@ -5,6 +5,8 @@
 //! fsync  it, rename it over redis.conf, fsync the folder
 //! ```
 
+use super::fields::Config;
+use super::rewrite::rewrite;
 use crate::util::random;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -13,6 +15,15 @@ use std::path::{Path, PathBuf};
 
 /// Mode of a configuration file that did not exist before: it may come to hold passwords.
 const NEW_FILE_MODE: u32 = 0o600;
+
+/// Brings the configuration file up to date, or makes one. `all` writes every parameter, defaults included.
+pub fn rewrite_file(path: &Path, config: &Config, all: bool) -> io::Result<()> {
+    let old = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        outcome => outcome?,
+    };
+    replace(path, &rewrite(&old, config, all))
+}
 
 /// Puts `content` in the place of `path`. A symbolic link is followed, the file it names replaced. On error the old file is
 /// untouched, and the temporary one gone.
@@ -79,6 +90,16 @@ mod tests {
             (fs::read(&path).unwrap(), mode(&path)),
             (b"two".to_vec(), 0o640)
         );
+        rewrite_file(
+            &path,
+            &Config {
+                port: 5,
+                ..Config::default()
+            },
+            false,
+        )
+        .unwrap();
+        assert!(fs::read(&path).unwrap().ends_with(b"\nport 5\n"));
         let link = folder.path().join("link.conf");
         std::os::unix::fs::symlink("redis.conf", &link).unwrap();
         replace(&link, b"three").unwrap();

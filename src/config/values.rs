@@ -31,7 +31,7 @@ pub trait Named: Copy + PartialEq + 'static {
 
 /// Declares an enum and its spellings in one list; the first variant is the type's (not the parameter's) default.
 macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $first:ident = $first_text:literal, $($variant:ident = $text:literal,)* } $(also { $($alias:literal = $target:ident,)* })?) => {
+    ($(#[$doc:meta])* $name:ident { $first:ident = $first_text:literal, $($variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[allow(missing_docs)]
@@ -39,7 +39,7 @@ macro_rules! named {
 
         impl Named for $name {
             const NAMES: &'static [(&'static str, Self)] =
-                &[($first_text, Self::$first), $(($text, Self::$variant),)* $($(($alias, Self::$target),)*)?];
+                &[($first_text, Self::$first), $(($text, Self::$variant),)*];
         }
     };
 }
@@ -71,11 +71,25 @@ named!(
     /// `appendfsync`.
     AppendFsync { Everysec = "everysec", Always = "always", No = "no", }
 );
-named!(
-    /// `oom-score-adj`: off, added to the process's initial score, or set as it is.
-    OomScoreAdj { No = "no", Relative = "yes", Absolute = "absolute", }
-    also { "relative" = Relative, }
-);
+/// `oom-score-adj`: off, added to the process's initial score, or set as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OomScoreAdj {
+    #[default]
+    No,
+    Relative,
+    Absolute,
+}
+
+impl Named for OomScoreAdj {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("no", Self::No),
+        ("yes", Self::Relative),
+        ("relative", Self::Relative),
+        ("absolute", Self::Absolute),
+    ];
+}
+
 named!(
     /// `repl-diskless-load`.
     ReplDisklessLoad { Disabled = "disabled", OnEmptyDb = "on-empty-db", Swapdb = "swapdb", }

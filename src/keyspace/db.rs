@@ -116,6 +116,19 @@ impl Db<'_> {
         }
     }
 
+    /// Hashes a key that will be used soon, and brings its bucket closer.
+    pub fn prefetch(&self, key: &[u8]) -> u64 {
+        let hash = self.env.hash(key);
+        self.data.prefetch_bucket(hash);
+        hash
+    }
+
+    /// Says that the next key to be used is this one, whose hash is known.
+    #[inline]
+    pub fn expect(&mut self, key: &[u8], hash: u64) {
+        self.env.hint = HashHint::new(key, hash);
+    }
+
     /// Removes the entry at a place because its time has come.
     #[cold]
     pub fn expire_at(&mut self, hash: u64, loc: Loc) {

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use super::database::{Database, free_effort};
 use super::value::Value;
+use crate::sys::threads;
 
 enum Job {
     Value(Value),
@@ -60,15 +61,16 @@ impl Reclaim {
         let sender = self.sender.get_or_insert_with(|| {
             let (sender, receiver) = channel::<Job>();
             let counters = Arc::clone(counters);
-            let spawned = std::thread::Builder::new().name("bio_lazy_free".into()).spawn(move || {
-                crate::sys::threads::block_signals();
+            let spawned = threads::spawn("bio_lazy_free", c"bioProcessBackgroundJobs", move |books| {
                 for job in receiver {
-                    let objects = match &job {
-                        Job::Value(_) => 1,
+                    let objects = match job {
+                        Job::Value(value) => {
+                            drop(value);
+                            1
+                        }
                         Job::Database(database) => database.len() as u64,
                     };
-                    drop(job);
-                    crate::sys::memory::publish_thread();
+                    books.publish();
                     counters.pending.fetch_sub(objects, Ordering::Relaxed);
                     counters.freed.fetch_add(objects, Ordering::Relaxed);
                 }

@@ -4,6 +4,7 @@ use crate::sys::clock;
 
 /// Monotonic and wall time, read together now and then so that wall time costs an addition.
 pub struct Clock {
+    source: clock::Clock,
     /// The last reading, in monotonic ns.
     pub now_ns: u64,
     /// Unix time in ns at `base_ns`.
@@ -17,14 +18,16 @@ pub struct Clock {
 impl Clock {
     /// Reads both clocks.
     pub fn start() -> Clock {
-        let mut clock = Clock { now_ns: 0, wall_base_ns: 0, base_ns: 0, next_ms_ns: 0, now_ms: 0 };
+        let source = clock::Clock::new();
+        let mut clock = Clock { source, now_ns: 0, wall_base_ns: 0, base_ns: 0, next_ms_ns: 0, now_ms: 0 };
         clock.sync();
         clock
     }
 
     /// Reads both clocks again, for they drift, and the wall clock may be set.
     pub fn sync(&mut self) {
-        self.base_ns = clock::monotonic_ns();
+        self.source.discipline();
+        self.base_ns = self.source.now_ns().max(self.now_ns);
         self.wall_base_ns = clock::wall_us() * 1000;
         self.now_ns = self.base_ns;
         self.next_ms_ns = self.base_ns;
@@ -34,7 +37,7 @@ impl Clock {
     /// Reads the monotonic clock.
     #[inline]
     pub fn tick(&mut self) -> u64 {
-        self.now_ns = clock::monotonic_ns().max(self.now_ns);
+        self.now_ns = self.source.now_ns().max(self.now_ns);
         self.now_ns
     }
 
@@ -47,6 +50,11 @@ impl Clock {
             self.next_ms_ns = self.now_ns + 1_000_000 - wall_ns % 1_000_000;
         }
         self.now_ms
+    }
+
+    /// The source, as INFO names it.
+    pub fn source(&self) -> String {
+        self.source.source()
     }
 
     /// Unix time at the last reading, in us.

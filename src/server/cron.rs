@@ -45,7 +45,7 @@ impl Server {
         stats.rates.sample(Rate::NetOutput, stats.net_output_bytes, now_ms, 1000);
         stats.rates.sample(Rate::Turns, stats.turns, now_ms, 1000);
         stats.rates.sample(Rate::TurnDuration, stats.turns_ns / 1000, stats.turns, 1);
-        let used = crate::sys::memory::used_memory() as u64;
+        let used = self.memory.meter.used() as u64;
         self.stats.peak_memory_bytes = self.stats.peak_memory_bytes.max(used);
     }
 }

@@ -3,10 +3,13 @@
 use crate::net::ClientId;
 use crate::net::client::Client;
 use crate::server::Server;
+use crate::sys::memory::Meter;
 
-/// What clients' buffers take, as last counted.
+/// What memory is in use, and what of it clients' buffers take, as last counted.
 #[derive(Default)]
 pub struct Memory {
+    /// Reads used memory.
+    pub meter: Meter,
     pub clients_bytes: usize,
 }
 

@@ -10,6 +10,8 @@ pub mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod shutdown;
+#[cfg(test)]
+pub mod testing;
 pub mod traffic;
 pub mod turn;
 

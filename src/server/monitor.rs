@@ -50,6 +50,15 @@ impl Server {
         }
     }
 
+    /// Stops showing commands to a client.
+    pub fn remove_monitor(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.flags -= ClientFlags::MONITOR;
+        }
+        self.monitors.retain(|monitor| *monitor != id);
+        self.update_gate();
+    }
+
     /// Enters a command in the slow log.
     pub fn log_slow(&mut self, id: ClientId, args: Args<'_>, elapsed_us: u64) {
         let Some(client) = self.clients.get(id) else { return };

@@ -1,83 +1,134 @@
-//! A server without sockets, for unit tests: a line of text in, RESP text out.
+//! A server without sockets for unit tests: text in, RESP text out.
+//!
+//! A [`Session`] has one client to begin with and as many more as a test asks for. Requests take the very way they take
+//! in the loop (admission, call, settle, serving whoever waited); only reading and writing is missing.
+//! Time stands still until [`Session::advance_ms`] moves it on: the clock is set ahead of the machine's, and it never
+//! goes back.
 
 use std::sync::OnceLock;
 
 use crate::config::Config;
+use crate::config::values::Allow;
 use crate::dispatch::table::CommandTable;
+use crate::net::ClientId;
 use crate::net::connection::Connection;
-use crate::net::{ClientFlags, ClientId};
-use crate::resp::{OwnedArgs, Reply};
-use crate::server::Server;
+use crate::resp::OwnedArgs;
+use crate::server::{Server, boot};
 use crate::util::quote;
 
-fn table() -> &'static CommandTable {
-    static TABLE: OnceLock<&'static CommandTable> = OnceLock::new();
-    TABLE.get_or_init(|| match super::boot::command_table(&[]) {
-        Ok(table) => table,
-        Err(error) => panic!("{error}"),
-    })
-}
+/// How far the session's clock runs ahead, so that no tick of the machine's moves it.
+const AHEAD_NS: u64 = 24 * 3600 * 1_000_000_000;
 
-/// A server and one client of it.
+/// A server and its first client.
 pub struct Session {
     pub server: Server,
+    /// Who [`run`](Self::run) runs for.
     pub client: ClientId,
 }
 
+impl Default for Session {
+    fn default() -> Self {
+        Session::new()
+    }
+}
+
 impl Session {
-    /// With the default configuration.
+    /// A server with the default configuration, but that DEBUG is allowed.
     pub fn new() -> Session {
-        Session::with_config(Config::default())
+        Session::with(Config { enable_debug_command: Allow::Yes, ..Config::default() })
     }
 
-    pub fn with_config(config: Config) -> Session {
-        let mut server = Server::new(config, table());
+    /// A server with this configuration.
+    pub fn with(config: Config) -> Session {
+        static TABLE: OnceLock<&'static CommandTable> = OnceLock::new();
+        let table = TABLE.get_or_init(|| boot::command_table(&[]).expect("no renames, no conflict"));
+        let mut server = Server::new(config, table);
+        server.clock.now_ns += AHEAD_NS;
+        server.thaw_time();
         let client = server.add_client(Connection::None);
         Session { server, client }
     }
 
-    /// A further client.
-    pub fn connect(&mut self) -> ClientId {
-        self.server.add_client(Connection::None)
-    }
-
-    /// Runs a command line, quoted as on a terminal; the reply as it would go over the wire.
+    /// Runs a line of words (quoted as in redis-cli) and returns the reply as it goes on the wire; nothing, if the client
+    /// waits or is held back. Bytes that are no text show as U+FFFD.
     pub fn run(&mut self, line: &str) -> String {
         self.run_as(self.client, line)
     }
 
-    /// As `run`, by another client.
+    /// As [`run`](Self::run), words given one by one.
+    pub fn run_args(&mut self, words: &[&[u8]]) -> String {
+        let reply = self.run_bytes(self.client, words);
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    /// As [`run`](Self::run), for another client.
     pub fn run_as(&mut self, client: ClientId, line: &str) -> String {
-        let words = quote::split_args(line.as_bytes()).unwrap();
-        String::from_utf8_lossy(&self.run_words_as(client, &words)).into_owned()
+        let words = quote::split_args(line.as_bytes()).expect("balanced quotes");
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        String::from_utf8_lossy(&self.run_bytes(client, &words)).into_owned()
     }
 
-    /// Runs a command given word by word.
-    pub fn run_words<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Vec<u8> {
-        self.run_words_as(self.client, words)
-    }
-
-    fn run_words_as<W: AsRef<[u8]>>(&mut self, id: ClientId, words: &[W]) -> Vec<u8> {
+    /// As [`run_args`](Self::run_args), for any client, the reply in bytes.
+    pub fn run_bytes(&mut self, client: ClientId, words: &[&[u8]]) -> Vec<u8> {
         let args: OwnedArgs = words.iter().collect();
         let server = &mut self.server;
         server.clock.tick();
         server.thaw_time();
-        let Some(client) = server.clients.get_mut(id) else { return b"(gone)".to_vec() };
-        assert!(!client.has(ClientFlags::BLOCKED), "the client waits");
-        let resp3 = client.reply.resp3;
-        let mut reply = Reply { resp3, ..Reply::default() };
-        server.serve(id, server.commands.resolve(args.view()), args.view(), &mut reply);
-        if let Some(client) = server.clients.get_mut(id) {
-            client.reply.resp3 = reply.resp3;
-        }
-        server.close_all();
-        reply.buf.append(&mut self.output(id).into_bytes());
+        let Some(mut reply) = server.clients.get_mut(client).map(|client| std::mem::take(&mut client.reply)) else {
+            return Vec::new();
+        };
+        let cmd = server.commands.resolve(args.view());
+        server.serve(client, cmd, args.view(), &mut reply);
+        let Some(client) = server.clients.get_mut(client) else { return reply.buf };
+        // What others wrote to the client meanwhile comes behind.
+        reply.buf.append(&mut client.reply.buf);
+        client.reply.resp3 = reply.resp3;
         reply.buf
     }
 
-    /// What others have written to a client since it was last looked at.
-    pub fn output(&mut self, id: ClientId) -> String {
-        let buffer = self.server.clients.get_mut(id).map(|client| std::mem::take(&mut client.reply.buf));
-        String::from_utf8_lossy(&buffer.unwrap_or_default()).into_owned()
+    /// Another client.
+    pub fn connect(&mut self) -> ClientId {
+        self.server.add_client(Connection::None)
+    }
+
+    /// What a client was sent since its last reply (it was woken, or others published to it).
+    pub fn output(&mut self, client: ClientId) -> String {
+        let output = self.server.clients.get_mut(client).map(|client| std::mem::take(&mut client.reply.buf));
+        String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
+    }
+
+    /// Lets time pass; clients whose waiting ends are answered.
+    pub fn advance_ms(&mut self, ms: u64) {
+        self.server.clock.now_ns += ms * 1_000_000;
+        self.server.thaw_time();
+        self.server.serve_timeouts();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_share_a_server() {
+        let mut session = Session::new();
+        assert_eq!(session.run("SET k 'a b'"), "+OK\r\n");
+        let other = session.connect();
+        assert_eq!(session.run_as(other, "get k"), "$3\r\na b\r\n");
+        assert_eq!(session.run_args(&[b"GET", b"none"]), "$-1\r\n");
+        assert_eq!(session.output(other), "");
+        assert!(session.run("NONSENSE").starts_with("-ERR unknown command 'NONSENSE'"));
+    }
+
+    #[test]
+    fn time_passes_when_told() {
+        let mut session = Session::new();
+        let before_ms = session.server.env.now_ms;
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        session.run("PING");
+        assert_eq!(session.server.env.now_ms, before_ms);
+        session.advance_ms(1_000_000);
+        session.run("PING");
+        assert_eq!(session.server.env.now_ms, before_ms + 1_000_000);
     }
 }

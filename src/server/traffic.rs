@@ -56,7 +56,7 @@ impl Server {
         }
         let config = &self.env.config;
         let foreign = peer.is_some_and(|ip| !ip.to_canonical().is_loopback());
-        if foreign && config.protected_mode && config.requirepass.is_none() {
+        if foreign && config.protected_mode && self.password().is_none() {
             let _ = connection.write(format!("-{PROTECTED_MODE}\r\n").as_bytes());
             self.stats.connections_rejected += 1;
             return;
@@ -81,7 +81,7 @@ impl Server {
     /// A client on this connection, in the state every client starts in.
     pub fn add_client(&mut self, connection: Connection) -> ClientId {
         let id = self.clients.add(connection, self.env.now_ms);
-        let open = self.env.config.requirepass.is_none();
+        let open = self.password().is_none();
         if let Some(client) = self.clients.get_mut(id) {
             client.flags.set(ClientFlags::AUTHENTICATED, open);
         }

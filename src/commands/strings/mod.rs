@@ -1,7 +1,36 @@
 //! Strings: bytes, numbers and counters.
 
+pub mod counter;
+pub mod expiry;
 pub mod get_set;
+pub mod lcs;
+pub mod many;
+pub mod range;
+pub mod replace;
 
 use crate::dispatch::command::Command;
 
-pub static COMMANDS: &[&Command] = &[&get_set::GET, &get_set::SET];
+pub static COMMANDS: &[&Command] = &[
+    &range::APPEND,
+    &counter::DECR,
+    &counter::DECRBY,
+    &get_set::GET,
+    &replace::GETDEL,
+    &replace::GETEX,
+    &range::GETRANGE,
+    &replace::GETSET,
+    &counter::INCR,
+    &counter::INCRBY,
+    &counter::INCRBYFLOAT,
+    &lcs::LCS,
+    &many::MGET,
+    &many::MSET,
+    &many::MSETNX,
+    &get_set::PSETEX,
+    &get_set::SET,
+    &get_set::SETEX,
+    &get_set::SETNX,
+    &range::SETRANGE,
+    &range::STRLEN,
+    &range::SUBSTR,
+];

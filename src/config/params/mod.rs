@@ -92,13 +92,13 @@ const fn optional(name: &'static str, field: &'static Field<Option<Text>>) -> Pa
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::file::{load, tests::Paper};
     use crate::config::param::{Flags, Source};
     use std::collections::HashSet;
 
-    fn words(text: &str) -> Vec<&[u8]> {
+    pub fn words(text: &str) -> Vec<&[u8]> {
         text.split(' ').map(str::as_bytes).collect()
     }
 
@@ -136,7 +136,7 @@ mod tests {
     }
 
     /// Values of which at least one is not the default.
-    fn values(param: &Param) -> Vec<String> {
+    pub fn values(param: &Param) -> Vec<String> {
         let texts: &[&str] = match &param.kind {
             Kind::Bool(_) => &["yes", "no"],
             Kind::Int { min, max, .. } => return vec![min.to_string(), max.to_string()],

@@ -151,10 +151,10 @@ pub fn short_decimal(value: f64) -> Text {
 
 /// `replicaof host port`, or `replicaof no one`.
 pub static REPLICAOF: Special = Special {
-    parse: |config, words, _| {
+    parse: |config, words, source| {
         let (host, port) = match words {
-            // How the default is written.
-            [b""] => {
+            // The default; a file has no way to write it but "no one".
+            [b""] if source == Source::Set => {
                 config.replicaof = None;
                 return Ok(());
             }
