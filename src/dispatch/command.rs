@@ -242,10 +242,11 @@ impl Command {
 
     /// All its ACL categories: its own or its group's, and those that follow from the flags.
     pub const fn all_categories(&self) -> Categories {
+        let container = matches!(self.handler, Handler::Container);
         let mut all = match (self.own_categories, self.group.category()) {
             (Some(own), _) => own,
-            (None, Some(category)) => Categories::of(&[category]),
-            (None, None) => Categories::of(&[]),
+            (None, Some(category)) if !container => Categories::of(&[category]),
+            _ => Categories::of(&[]),
         };
         let scripting = all.has(Category::Scripting);
         let implied = [

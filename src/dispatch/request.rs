@@ -61,18 +61,21 @@ impl Server {
     #[cold]
     fn serve_slowly(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
         let mark = reply.len();
-        let outcome = self.admitted(id, cmd, args, reply);
-        if outcome == Outcome::Postponed {
-            return outcome;
+        if let Some(client) = self.clients.get_mut(id)
+            && client.has(ClientFlags::REPLY_SKIP_NEXT)
+        {
+            client.flags -= ClientFlags::REPLY_SKIP_NEXT;
+            client.flags |= ClientFlags::REPLY_SKIP;
         }
+        let outcome = self.admitted(id, cmd, args, reply);
         if let Some(client) = self.clients.get_mut(id) {
             if client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
                 reply.buf.truncate(mark);
             }
+            let skip = client.has(ClientFlags::REPLY_SKIP);
             client.flags -= ClientFlags::REPLY_SKIP;
-            if client.has(ClientFlags::REPLY_SKIP_NEXT) {
-                client.flags -= ClientFlags::REPLY_SKIP_NEXT;
-                client.flags |= ClientFlags::REPLY_SKIP;
+            if skip && outcome == Outcome::Postponed {
+                client.flags |= ClientFlags::REPLY_SKIP_NEXT;
             }
         }
         outcome
@@ -174,7 +177,7 @@ impl Server {
             _ => return None,
         };
         let local = client.has(ClientFlags::UNIX_SOCKET)
-            || client.connection.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+            || client.peer.is_some_and(|peer| peer.ip().is_loopback());
         if allow.permits(local) {
             return None;
         }
@@ -210,8 +213,7 @@ impl Server {
         };
         match self.pause.scope() {
             None => false,
-            Some(_) if client.has(ClientFlags::MULTI) && cmd.spec.name != "EXEC" => false,
-            Some(PauseScope::All) => cmd.spec.name != "CLIENT" && cmd.parent.is_none_or(|_| !cmd.full_name.starts_with("client|")),
+            Some(PauseScope::All) => true,
             Some(PauseScope::Write) => writes(),
         }
     }

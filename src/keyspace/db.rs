@@ -307,16 +307,27 @@ impl Db<'_> {
         self.overwrite(hash, loc, Entry::with_string(key, bytes, expiry_ms));
     }
 
-    /// Sets the key to an integer and keeps its expiry.
+    /// Replaces the value by the integer that `change` makes of it, and keeps the expiry: one lookup for both. The
+    /// key is created if it is missing; nothing happens if `change` fails.
     #[inline]
-    pub fn set_int(&mut self, key: &[u8], n: i64) {
+    pub fn update_int<E>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(Option<Ref<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
         let (hash, loc) = self.locate(key);
-        let expiry_ms = match loc {
-            Some(loc) if self.data.change_string(loc, |entry| entry.try_set_int(n)) => return,
-            Some(loc) => self.data.at(loc).expiry_ms(),
-            None => None,
+        let Some(loc) = loc else {
+            let n = change(None)?;
+            self.add(hash, Entry::with_int(key, n, None));
+            return Ok(n);
         };
-        self.overwrite(hash, loc, Entry::with_int(key, n, expiry_ms));
+        self.touch(loc);
+        let n = change(Some(self.data.at(loc).value()))?;
+        if !self.data.change_string(loc, |entry| entry.try_set_int(n)) {
+            let expiry_ms = self.data.at(loc).expiry_ms();
+            self.overwrite(hash, Some(loc), Entry::with_int(key, n, expiry_ms));
+        }
+        Ok(n)
     }
 
     /// Changes a string through its bytes: `change` gets a buffer that holds the value (empty if there is no key)

@@ -1,17 +1,18 @@
 //! A key with its value: one allocation, eight bytes to point at.
 //!
 //! ```text
-//!  0        4      5 or 9   (8)          …
-//!  ├────────┼──────┼────────┼────────────┼───────────┼──────────────┐
-//!  │ head   │ klen │ expiry │ payload    │ key bytes │ string bytes │
-//!  └────────┴──────┴────────┴────────────┴───────────┴──────────────┘
+//!  0        4      5 or 9   (8)                     …
+//!  ├────────┼──────┼────────┼───────────┼────────────┐
+//!  │ head   │ klen │ expiry │ key bytes │ payload    │
+//!  └────────┴──────┴────────┴───────────┴────────────┘
 //!  head     u32: bits 0-23 access clock (LRU or LFU), 24-27 form, 28 has expiry, 29 raw
 //!  klen     key length: one byte below 255, else 255 and a u32
 //!  expiry   u64, unix time in ms; only with the flag
-//!  payload  INT: the i64.   STR: length of the string: one byte below 255, else 255 and a u32; its bytes come last.
+//!  payload  INT: the i64.   STR: length of the string (as klen) and its bytes.
 //!           BIG and collections: the value itself, 16 bytes at most, aligned to 8.
 //! ```
 //!
+//! The key's place depends on nothing behind it, so that a lookup reads head and key length and can compare.
 //! A string up to [`EMBED_MAX`] bytes lies in the entry, so that a lookup costs the bucket's line and this one.
 //! The allocation's size is never stored: it follows from the fields (`good_size` of their sum), and so a string is
 //! rewritten in place exactly when its new length gives the same size.
@@ -89,7 +90,6 @@ struct Shape {
     expiry: usize,
     payload: usize,
     key: usize,
-    klen: usize,
     /// Length of an embedded string.
     vlen: usize,
     total: usize,
@@ -99,16 +99,17 @@ impl Shape {
     #[inline]
     fn new(form: Form, klen: usize, expires: bool, vlen: usize) -> Shape {
         let expiry = 4 + len_bytes(klen);
-        let after = expiry + if expires { 8 } else { 0 };
-        let (payload, key, tail) = match form {
-            Form::Int => (after, after + 8, 0),
-            Form::Str => (after, after + len_bytes(vlen), vlen),
+        let key = expiry + if expires { 8 } else { 0 };
+        let after = key + klen;
+        let (payload, total) = match form {
+            Form::Int => (after, after + 8),
+            Form::Str => (after, after + len_bytes(vlen) + vlen),
             form => {
                 let payload = (after + 7) & !7;
-                (payload, payload + Self::payload_bytes(form), 0)
+                (payload, payload + Self::payload_bytes(form))
             }
         };
-        Shape { form, expiry, payload, key, klen, vlen, total: key + klen + tail }
+        Shape { form, expiry, payload, key, vlen, total }
     }
 
     #[inline]
@@ -121,6 +122,12 @@ impl Shape {
             Form::Zset => size_of::<Zset>(),
             Form::Hash => size_of::<Hash>(),
         }
+    }
+
+    /// Where the bytes of an embedded string begin.
+    #[inline]
+    fn text(&self) -> usize {
+        self.payload + len_bytes(self.vlen)
     }
 
     #[inline]
@@ -154,10 +161,10 @@ impl Entry {
             return Entry::with_payload(key, Form::Big, big, expiry_ms);
         }
         let (entry, shape) = Entry::allocate(Form::Str, key, expiry_ms, bytes.len(), if raw { RAW } else { 0 });
-        // SAFETY: `allocate` made room for the length at `payload` and for `vlen` bytes behind the key.
+        // SAFETY: `allocate` made room for the length at `payload` and for `vlen` bytes behind it.
         unsafe {
             write_len(entry.at(shape.payload), bytes.len());
-            ptr::copy_nonoverlapping(bytes.as_ptr(), entry.at(shape.key + shape.klen), bytes.len());
+            ptr::copy_nonoverlapping(bytes.as_ptr(), entry.at(shape.text()), bytes.len());
         }
         entry
     }
@@ -255,10 +262,13 @@ impl Entry {
     /// The key.
     #[inline]
     pub fn key(&self) -> &[u8] {
-        let shape = self.shape();
-        // SAFETY: `klen` initialised bytes of the key lie at `shape.key`; they live as long as the entry and are
-        // never written again.
-        unsafe { slice::from_raw_parts(self.at(shape.key), shape.klen) }
+        let expiry_bytes = if self.head() & EXPIRES != 0 { 8 } else { 0 };
+        // SAFETY: the key length lies at offset 4, and that many initialised bytes behind it and the expiry; they live as
+        // long as the entry and are never written again.
+        unsafe {
+            let klen = read_len(self.at(4));
+            slice::from_raw_parts(self.at(4 + len_bytes(klen) + expiry_bytes), klen)
+        }
     }
 
     /// When it expires, in unix ms.
@@ -313,7 +323,7 @@ impl Entry {
             match shape.form {
                 Form::Int => Ref::Int(payload.cast::<i64>().read_unaligned()),
                 Form::Str => Ref::Str {
-                    bytes: slice::from_raw_parts(self.at(shape.key + shape.klen), shape.vlen),
+                    bytes: slice::from_raw_parts(self.at(shape.text()), shape.vlen),
                     raw: self.head() & RAW != 0,
                 },
                 Form::Big => Ref::Str { bytes: (*payload.cast::<BigStr>()).as_slice(), raw: true },
@@ -359,8 +369,8 @@ impl Entry {
             return None;
         }
         self.set_head(self.head() | RAW);
-        // SAFETY: `vlen` initialised bytes lie behind the key; `&mut self` makes the reference exclusive.
-        Some(unsafe { slice::from_raw_parts_mut(self.at(shape.key + shape.klen), shape.vlen) })
+        // SAFETY: `vlen` initialised bytes lie behind the length; `&mut self` makes the reference exclusive.
+        Some(unsafe { slice::from_raw_parts_mut(self.at(shape.text()), shape.vlen) })
     }
 
     /// Overwrites an integer in place; `false` if the value is no integer.
@@ -388,10 +398,10 @@ impl Entry {
         let head = self.head() & !RAW | if raw { RAW } else { 0 };
         self.set_head(head);
         // SAFETY: the length field keeps its width and the block its size, which holds `bytes.len()` bytes behind
-        // the key; `bytes` cannot overlap the block, which `&mut self` holds exclusively.
+        // it; `bytes` cannot overlap the block, which `&mut self` holds exclusively.
         unsafe {
             write_len(self.at(shape.payload), bytes.len());
-            ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(shape.key + shape.klen), bytes.len());
+            ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(shape.text()), bytes.len());
         }
         true
     }
@@ -434,7 +444,7 @@ impl Entry {
             let value = match shape.form {
                 Form::Int => Value::Int(payload.cast::<i64>().read_unaligned()),
                 Form::Str => Value::Str {
-                    bytes: slice::from_raw_parts(this.at(shape.key + shape.klen), shape.vlen).into(),
+                    bytes: slice::from_raw_parts(this.at(shape.text()), shape.vlen).into(),
                     raw: this.head() & RAW != 0,
                 },
                 Form::Big => Value::Big(payload.cast::<BigStr>().read()),

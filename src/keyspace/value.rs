@@ -126,7 +126,7 @@ impl Ref<'_> {
     /// Number of elements, or of bytes in a string.
     pub fn size(&self) -> usize {
         match self {
-            Ref::Int(n) => itoa::Buffer::new().format(*n).len(),
+            Ref::Int(n) => crate::util::number::i64_len(*n),
             Ref::Str { bytes, .. } => bytes.len(),
             Ref::List(list) => list.len(),
             Ref::Set(set) => set.len(),

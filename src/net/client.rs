@@ -3,6 +3,8 @@
 //! The struct is kept small, for ten thousand of these may sit idle: an idle client owns no buffer, and what only
 //! few clients need (a name, a transaction, a wait) lies behind one pointer that is allocated on first use.
 
+use std::net::SocketAddr;
+
 use bitflags::bitflags;
 
 use super::connection::Connection;
@@ -85,6 +87,8 @@ pub struct Client {
     /// Selected database.
     pub db: u32,
     pub connection: Connection,
+    /// Where it connected from, for TCP.
+    pub peer: Option<SocketAddr>,
     /// Output not written yet begins at `sent`.
     pub reply: Reply,
     pub sent: usize,
@@ -102,6 +106,8 @@ pub struct Client {
     pub last_command: Option<u16>,
     /// Bytes of arguments of the request that is being parsed or run.
     pub argv_bytes: u32,
+    /// Most output of late, in bytes.
+    pub reply_peak: usize,
     /// Largest query buffer of late, in bytes.
     pub query_peak: usize,
     /// Memory it was last counted with.
@@ -116,6 +122,7 @@ impl Client {
             id,
             flags: ClientFlags::empty(),
             db: 0,
+            peer: connection.peer_addr(),
             connection,
             reply: Reply::new(),
             sent: 0,
@@ -129,6 +136,7 @@ impl Client {
             commands: 0,
             last_command: None,
             argv_bytes: 0,
+            reply_peak: 0,
             query_peak: 0,
             counted_bytes: 0,
             extra: None,

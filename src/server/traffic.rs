@@ -334,7 +334,16 @@ impl Server {
 /// The peer's address as CLIENT LIST shows it.
 pub fn peer_text(client: &Client, unix_path: &str) -> String {
     match &client.connection {
-        Connection::Tcp(_) => client.connection.peer_addr().map_or_else(|| "?:0".into(), |peer| peer.to_string()),
+        Connection::Tcp(_) => client.peer.map_or_else(|| "?:0".into(), |peer| peer.to_string()),
+        Connection::Unix(_) => format!("{unix_path}:0"),
+        Connection::None => String::new(),
+    }
+}
+
+/// Our end's address as CLIENT LIST shows it.
+pub fn local_text(client: &Client, unix_path: &str) -> String {
+    match &client.connection {
+        Connection::Tcp(_) => client.connection.local_addr().map_or_else(|| "?:0".into(), |local| local.to_string()),
         Connection::Unix(_) => format!("{unix_path}:0"),
         Connection::None => String::new(),
     }

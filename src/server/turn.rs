@@ -12,7 +12,7 @@
 use std::io;
 
 use crate::dispatch::request::Outcome;
-use crate::dispatch::table::Cmd;
+use crate::dispatch::table::{Cmd, CommandTable};
 use crate::keyspace::db::HashHint;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::parse::{self, Limits, Partial, ProtocolError, Step};
@@ -46,20 +46,20 @@ struct Source {
 
 /// What a request consists of.
 enum Body {
-    Spans { first: usize, len: usize },
-    Inline(OwnedArgs),
-    Malformed(ProtocolError),
+    Spans { first: u32, len: u32 },
+    Inline(Box<OwnedArgs>),
+    Malformed(Box<ProtocolError>),
 }
 
 /// A request, ready to run.
 struct Request {
-    source: usize,
+    source: u32,
     /// Where it begins in its source.
     begin: usize,
     cmd: Option<&'static Cmd>,
     /// Hash of the first key, if there is one, and which argument that is.
     hash: u64,
-    first_key: usize,
+    first_key: u32,
     body: Body,
 }
 
@@ -69,11 +69,42 @@ pub struct Turn {
     sources: Vec<Source>,
     requests: Vec<Request>,
     spans: Vec<Span>,
+    names: NameCache,
+}
+
+/// The command that was looked up last: pipelines repeat themselves.
+#[derive(Default)]
+struct NameCache {
+    name: u64,
+    len: usize,
+    cmd: Option<&'static Cmd>,
+}
+
+impl NameCache {
+    /// What the table has under the request's name. A short name that is spelt as the last one is not looked up.
+    #[inline]
+    fn resolve(&mut self, table: &'static CommandTable, args: Args<'_>) -> Option<&'static Cmd> {
+        let name = args.get(0)?;
+        if name.len() > 8 {
+            return table.resolve(args);
+        }
+        let mut word = [0; 8];
+        word[..name.len()].copy_from_slice(name);
+        let word = u64::from_le_bytes(word);
+        if self.cmd.is_none() || self.name != word || self.len != name.len() {
+            let cmd = table.find(name)?;
+            if !cmd.subcommands.is_empty() {
+                return table.resolve(args);
+            }
+            *self = NameCache { name: word, len: name.len(), cmd: Some(cmd) };
+        }
+        self.cmd
+    }
 }
 
 impl Default for Turn {
     fn default() -> Self {
-        Turn { arena: vec![0; ARENA_BYTES], sources: Vec::new(), requests: Vec::new(), spans: Vec::new() }
+        Turn { arena: vec![0; ARENA_BYTES], sources: Vec::new(), requests: Vec::new(), spans: Vec::new(), names: NameCache::default() }
     }
 }
 
@@ -203,8 +234,8 @@ impl Turn {
             let first = self.spans.len();
             let begin = source.pos;
             let (body, end) = match parse::parse(buf, begin, source.partial.take(), &mut self.spans, &limits) {
-                Ok(Step::Request { end }) => (Body::Spans { first, len: self.spans.len() - first }, end),
-                Ok(Step::Inline { args, end }) => (Body::Inline(args), end),
+                Ok(Step::Request { end }) => (Body::Spans { first: first as u32, len: (self.spans.len() - first) as u32 }, end),
+                Ok(Step::Inline { args, end }) => (Body::Inline(Box::new(args)), end),
                 Ok(Step::Empty { end }) => {
                     source.pos = end;
                     continue;
@@ -213,15 +244,15 @@ impl Turn {
                     source.partial = partial;
                     return true;
                 }
-                Err(error) => (Body::Malformed(error), source.end),
+                Err(error) => (Body::Malformed(Box::new(error)), source.end),
             };
             source.pos = end;
             let args = match &body {
-                Body::Spans { first, len } => Args::new(buf, &self.spans[*first..*first + *len]),
+                Body::Spans { first, len } => Args::new(buf, &self.spans[*first as usize..][..*len as usize]),
                 Body::Inline(args) => args.view(),
                 Body::Malformed(_) => Args::new(buf, &[]),
             };
-            let cmd = server.commands.resolve(args);
+            let cmd = self.names.resolve(server.commands, args);
             let first_key = cmd.map_or(0, |cmd| cmd.first_key);
             let mut key_hash = 0;
             if first_key > 0
@@ -230,7 +261,14 @@ impl Turn {
                 key_hash = hash(key);
                 db.prefetch_bucket(key_hash);
             }
-            self.requests.push(Request { source: index, begin, cmd, hash: key_hash, first_key, body });
+            self.requests.push(Request {
+                source: index as u32,
+                begin,
+                cmd,
+                hash: key_hash,
+                first_key: first_key as u32,
+                body,
+            });
             if !authenticated {
                 // What the next bytes may be depends on whether this logs the client in.
                 return false;
@@ -243,7 +281,7 @@ impl Turn {
     fn run_window(&mut self, server: &mut Server) {
         for request in &self.requests {
             if request.first_key > 0
-                && let Some(client) = server.clients.get(self.sources[request.source].client)
+                && let Some(client) = server.clients.get(self.sources[request.source as usize].client)
             {
                 server.dbs[client.db as usize].prefetch_entry(request.hash);
             }
@@ -255,7 +293,7 @@ impl Turn {
             // The output buffer is taken out of the client once for a run of its requests.
             let source_index = requests[at].source;
             let run = requests[at..].iter().take_while(|request| request.source == source_index).count();
-            self.run_client(server, source_index, &requests[at..at + run]);
+            self.run_client(server, source_index as usize, &requests[at..at + run]);
             at += run;
         }
         self.requests = requests;
@@ -275,7 +313,7 @@ impl Turn {
         let mut stop_at = None;
         for request in requests {
             let args = match &request.body {
-                Body::Spans { first, len } => Args::new(buf, &self.spans[*first..*first + *len]),
+                Body::Spans { first, len } => Args::new(buf, &self.spans[*first as usize..][..*len as usize]),
                 Body::Inline(args) => args.view(),
                 Body::Malformed(error) => {
                     server.protocol_error(id, error, &mut reply, &buf[request.begin..]);
@@ -285,7 +323,7 @@ impl Turn {
             };
             server.thaw_time();
             if request.first_key > 0
-                && let Some(key) = args.get(request.first_key)
+                && let Some(key) = args.get(request.first_key as usize)
             {
                 server.env.hint = HashHint::new(key, request.hash);
             }

@@ -11,13 +11,56 @@
 //! What always holds: bytes count by size class, as the allocator serves them.
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout};
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tikv_jemalloc_sys as sys;
 use tikv_jemalloc_ctl::{background_thread, epoch, raw, stats, stats_print, thread};
 
 /// All of the process's Rust memory. It stands here since the counters below are about this one allocator.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// jemalloc with size classes 8 bytes apart (`.cargo/config.toml`).
+///
+/// Such a class promises an alignment of 8 and no more, where the ready-made binding takes 16 for granted: a block
+/// of 56 bytes aligned to 16 (a small hash map's, say) has to be asked for with its alignment.
+struct Jemalloc;
+
+impl Jemalloc {
+    #[inline]
+    fn flags(layout: Layout) -> i32 {
+        if layout.align() <= 8 { 0 } else { sys::MALLOCX_ALIGN(layout.align()) }
+    }
+}
+
+// SAFETY: every call goes to jemalloc with the layout's size and, beyond what each class has anyway, its alignment; the
+// same flags are given for the same layout whenever a block is handed back.
+unsafe impl GlobalAlloc for Jemalloc {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's layout has a size above zero.
+        unsafe { sys::mallocx(layout.size(), Self::flags(layout)).cast() }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        unsafe { sys::mallocx(layout.size(), Self::flags(layout) | sys::MALLOCX_ZERO).cast() }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block came from here with this layout.
+        unsafe { sys::sdallocx(block.cast(), layout.size(), Self::flags(layout)) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the block came from here with this layout, whose alignment it keeps; `new_size` is above zero.
+        unsafe { sys::rallocx(block.cast(), new_size, Self::flags(layout)).cast() }
+    }
+}
 
 /// The balance of all helper threads, ended ones included, as far as they have told.
 static HELPERS: AtomicI64 = AtomicI64::new(0);
@@ -230,6 +273,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blocks_are_as_aligned_as_asked() {
+        for size in 1..300usize {
+            for align in [1, 2, 4, 8, 16, 32, 64, 128] {
+                let layout = Layout::from_size_align(size, align).unwrap();
+                // SAFETY: a layout of non-zero size; each block is freed with it.
+                let blocks: Vec<_> = (0..8).map(|_| unsafe { std::alloc::alloc(layout) }).collect();
+                for block in blocks {
+                    assert_eq!(block.addr() % align, 0, "{size} bytes aligned to {align}");
+                    // SAFETY: as above.
+                    unsafe { std::alloc::dealloc(block, layout) };
+                }
+            }
+        }
+    }
+
+    #[test]
     fn used_memory_follows_each_allocation() {
         let meter = Meter::new();
         // Another test's helper may publish in between, so this goes by the thread's own balance.
@@ -249,7 +308,6 @@ mod tests {
         }
         drop(blocks);
         assert_eq!(own(), before);
-        assert!(meter.used() > 0 || own() <= 0);
     }
 
     #[test]

@@ -2,9 +2,13 @@
 
 pub mod auth;
 pub mod basic;
+pub mod client;
+pub mod filter;
 pub mod info;
+pub mod kill;
 pub mod names;
+pub mod pause;
 
 use crate::dispatch::command::Command;
 
-pub static COMMANDS: &[&Command] = &[&auth::AUTH, &basic::ECHO, &auth::HELLO, &basic::PING, &auth::QUIT, &auth::RESET];
+pub static COMMANDS: &[&Command] = &[&auth::AUTH, &client::CLIENT, &basic::ECHO, &auth::HELLO, &basic::PING, &auth::QUIT, &auth::RESET];

@@ -72,14 +72,15 @@ fn decrby(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 
 #[inline]
 fn add(db: &mut Db<'_>, key: &[u8], by: i64, reply: &mut Reply) -> CmdResult {
-    let old = match db.read_for_write(key) {
-        None => 0,
-        Some(Ref::Int(n)) => n,
-        Some(Ref::Str { bytes, .. }) => number::parse_i64(bytes).ok_or(CmdError::NOT_AN_INTEGER)?,
-        Some(_) => return Err(CmdError::WRONG_TYPE),
-    };
-    let new = old.checked_add(by).ok_or(CmdError::INCR_OVERFLOW)?;
-    db.set_int(key, new);
+    let new = db.update_int(key, |value| {
+        let old = match value {
+            None => 0,
+            Some(Ref::Int(n)) => n,
+            Some(Ref::Str { bytes, .. }) => number::parse_i64(bytes).ok_or(CmdError::NOT_AN_INTEGER)?,
+            Some(_) => return Err(CmdError::WRONG_TYPE),
+        };
+        old.checked_add(by).ok_or(CmdError::INCR_OVERFLOW)
+    })?;
     db.changed(key, Class::String, "incrby");
     reply.int(new);
     Ok(Flow::Done)

@@ -46,6 +46,20 @@ impl<'a, K: Copy + PartialOrd, V: Copy> Iter<'a, K, V> {
         }
     }
 
+    /// The item `n` places after the next from the front, if it is in the same leaf: what a caller may want to ask the
+    /// cache for in time.
+    #[inline]
+    pub fn ahead(&self, n: usize) -> Option<(K, V)> {
+        self.front.items.as_slice().get(n).copied()
+    }
+
+    /// The item `n` places before the next from the back, if it is in the same leaf.
+    #[inline]
+    pub fn ahead_back(&self, n: usize) -> Option<(K, V)> {
+        let items = self.back.items.as_slice();
+        items.get(items.len().checked_sub(n + 1)?).copied()
+    }
+
     /// The item of rank `start - 1` (just taken), whose leaf is not yet open.
     #[cold]
     fn open_front(&mut self) -> Option<(K, V)> {

@@ -22,13 +22,21 @@
 //!
 //! Keys must be totally ordered among themselves: a `NaN` must not come in.
 
+#[cfg(test)]
+mod check;
 mod iter;
 mod node;
+mod seek;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 use std::cmp::Ordering;
 
 pub use iter::Iter;
-use node::{ByKey, ByRank, Edge, Inner, Kids, Leaf, Node, fit, leaf_insert, locate};
+use node::{Edge, Inner, Kids, Leaf, Node, leaf_insert};
+use seek::{ByKey, ByRank, Seek, locate};
+use vector::fit;
 
 /// The order-statistics B+tree described at the top of this module.
 ///
@@ -323,7 +331,7 @@ impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
         }
     }
 
-    fn take(&mut self, seek: &mut impl node::Seek<K, V>) -> Option<(K, V)> {
+    fn take(&mut self, seek: &mut impl Seek<K, V>) -> Option<(K, V)> {
         let item = match &mut self.root {
             Node::Leaf(leaf) => {
                 let item = leaf.remove(seek.slot(leaf)?);
@@ -363,6 +371,3 @@ struct Place<'a, K, V> {
     leaf: usize,
     at: usize,
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,14 +12,15 @@
 
 use std::cmp::Ordering;
 
+use super::seek::{ByKey, Seek, locate};
+use super::vector::{append, cut, fit, insert_at, pair, share};
+
 /// Most items in a leaf and most children of an inner node: 1 KiB of items, an exact size class.
 pub(super) const MAX: usize = 64;
 /// Fewest, for nodes that are not on an edge of the tree.
 pub(super) const MIN: usize = 24;
 /// Two siblings are joined when together they have at most this: some room is left, lest the next insert splits them.
 const JOIN: usize = 56;
-/// Items by which a vector grows. Eight items of 16 bytes step through jemalloc's size classes one by one.
-const STEP: usize = 8;
 
 pub(super) type Leaf<K, V> = Vec<(K, V)>;
 
@@ -55,14 +56,14 @@ impl Edge {
         last: true,
     };
 
-    fn of_child(self, i: usize, count: usize) -> Edge {
+    pub(super) fn of_child(self, i: usize, count: usize) -> Edge {
         Edge {
             first: self.first && i == 0,
             last: self.last && i + 1 == count,
         }
     }
 
-    fn any(self) -> bool {
+    pub(super) fn any(self) -> bool {
         self.first || self.last
     }
 
@@ -78,158 +79,6 @@ impl Edge {
             (count / 2, at > count / 2)
         }
     }
-}
-
-/// How a removal finds its way down.
-pub(super) trait Seek<K, V> {
-    /// The child to enter.
-    fn child(&mut self, node: &Inner<K, V>) -> Option<usize>;
-    /// The item's position in the leaf.
-    fn slot(&mut self, leaf: &[(K, V)]) -> Option<usize>;
-}
-
-pub(super) struct ByKey<K, T> {
-    pub(super) key: K,
-    pub(super) tie: T,
-}
-
-pub(super) struct ByRank(pub(super) usize);
-
-impl<K: Copy + PartialOrd, V: Copy, T: FnMut(V) -> Ordering> Seek<K, V> for ByKey<K, T> {
-    #[inline]
-    fn child(&mut self, node: &Inner<K, V>) -> Option<usize> {
-        match locate(&node.mins, self.key, &mut self.tie) {
-            Ok(i) => Some(i),
-            Err(above) => above.checked_sub(1),
-        }
-    }
-
-    #[inline]
-    fn slot(&mut self, leaf: &[(K, V)]) -> Option<usize> {
-        locate(leaf, self.key, &mut self.tie).ok()
-    }
-}
-
-impl<K, V> Seek<K, V> for ByRank {
-    fn child(&mut self, node: &Inner<K, V>) -> Option<usize> {
-        Some(node.child_of_rank(&mut self.0))
-    }
-
-    fn slot(&mut self, leaf: &[(K, V)]) -> Option<usize> {
-        (self.0 < leaf.len()).then_some(self.0)
-    }
-}
-
-/// How many items have a key below `key`. One probe per cache line first, all of them independent loads, then the line.
-#[inline]
-fn count_below<K: Copy + PartialOrd, V: Copy>(items: &[(K, V)], key: K) -> usize {
-    const LINE: usize = 4;
-    let mut lines = 0;
-    for probe in items.iter().step_by(LINE) {
-        lines += usize::from(probe.0 < key);
-    }
-    let Some(before) = lines.checked_sub(1) else {
-        return 0;
-    };
-    let start = before * LINE;
-    let line = &items[start..items.len().min(start + LINE)];
-    let mut below = start;
-    for item in line {
-        below += usize::from(item.0 < key);
-    }
-    below
-}
-
-/// The position of the item, or where it would be inserted.
-#[inline]
-pub(super) fn locate<K: Copy + PartialOrd, V: Copy>(
-    items: &[(K, V)],
-    key: K,
-    tie: &mut impl FnMut(V) -> Ordering,
-) -> Result<usize, usize> {
-    let at = count_below(items, key);
-    match items.get(at) {
-        Some(&(k, v)) if k == key => match tie(v) {
-            Ordering::Equal => Ok(at),
-            Ordering::Greater => Err(at),
-            Ordering::Less => {
-                let above = at + 1;
-                let run = items[above..].partition_point(|item| item.0 <= key);
-                match items[above..above + run].binary_search_by(|item| tie(item.1)) {
-                    Ok(i) => Ok(above + i),
-                    Err(i) => Err(above + i),
-                }
-            }
-        },
-        _ => Err(at),
-    }
-}
-
-/// The capacity a vector of `len` gets when it must grow or shrink: room for at least one more.
-fn roomy(len: usize) -> usize {
-    if len < STEP / 2 {
-        STEP / 2
-    } else {
-        (len / STEP + 1) * STEP
-    }
-}
-
-/// Makes room for one more.
-#[inline]
-fn grow<T>(vec: &mut Vec<T>) {
-    if vec.len() == vec.capacity() {
-        vec.reserve_exact(roomy(vec.len()) - vec.len());
-    }
-}
-
-/// Gives spare room back once there is more than a step of it; an emptied vector gives back all.
-#[inline]
-pub(super) fn fit<T>(vec: &mut Vec<T>) {
-    if vec.is_empty() {
-        *vec = Vec::new();
-    } else if vec.capacity() - vec.len() >= 2 * STEP {
-        vec.shrink_to(vec.len().next_multiple_of(STEP));
-    }
-}
-
-/// Cuts `vec` at `at` into two of fitting size.
-fn cut<T>(vec: &mut Vec<T>, at: usize) -> Vec<T> {
-    if at == 0 {
-        return std::mem::take(vec);
-    }
-    let mut right = Vec::with_capacity(roomy(vec.len() - at).min(MAX));
-    right.extend(vec.drain(at..));
-    fit(vec);
-    right
-}
-
-/// Moves all of `right` to the end of `left`.
-fn append<T>(left: &mut Vec<T>, right: &mut Vec<T>) {
-    let len = left.len() + right.len();
-    if left.capacity() < len {
-        left.reserve_exact(len.next_multiple_of(STEP) - left.len());
-    }
-    left.append(right);
-}
-
-/// Evens out two vectors that together are too many for one.
-fn share<T>(left: &mut Vec<T>, right: &mut Vec<T>) {
-    let half = (left.len() + right.len()) / 2;
-    if left.len() > half {
-        let mut moved = cut(left, half);
-        append(&mut moved, right);
-        *right = moved;
-    } else {
-        let count = half - left.len();
-        let rest = cut(right, count);
-        append(left, right);
-        *right = rest;
-    }
-}
-
-fn insert_at<T>(vec: &mut Vec<T>, at: usize, item: T) {
-    grow(vec);
-    vec.insert(at, item);
 }
 
 /// Inserts `item` at `at`; returns the new right sibling when the leaf had to be split.
@@ -333,7 +182,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
         node
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.lens.len()
     }
 
@@ -475,19 +324,32 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
     }
 
     /// The child's own number of items or children.
-    fn fill(&self, i: usize) -> usize {
+    pub(super) fn fill(&self, i: usize) -> usize {
         match &self.kids {
             Kids::Leaves(leaves) => leaves[i].len(),
             Kids::Inners(inners) => inners[i].count(),
         }
     }
 
-    /// What `mins` and `lens` must say of a child.
-    fn facts(&self, i: usize) -> ((K, V), usize) {
+    /// The child's first item.
+    fn min_of(&self, i: usize) -> (K, V) {
         match &self.kids {
-            Kids::Leaves(leaves) => (leaves[i][0], leaves[i].len()),
-            Kids::Inners(inners) => (inners[i].mins[0], inners[i].lens.iter().sum()),
+            Kids::Leaves(leaves) => leaves[i][0],
+            Kids::Inners(inners) => inners[i].mins[0],
         }
+    }
+
+    /// The number of items below the child.
+    fn len_of(&self, i: usize) -> usize {
+        match &self.kids {
+            Kids::Leaves(leaves) => leaves[i].len(),
+            Kids::Inners(inners) => inners[i].lens.iter().sum(),
+        }
+    }
+
+    /// What `mins` and `lens` must say of a child.
+    pub(super) fn facts(&self, i: usize) -> ((K, V), usize) {
+        (self.min_of(i), self.len_of(i))
     }
 
     fn recount(&mut self, i: usize) {
@@ -539,7 +401,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             self.drop_kids(i, i + 1);
         } else {
             if removed.front {
-                self.recount_min(i);
+                self.mins[i] = self.min_of(i);
             }
             if !edge_below.any() {
                 self.mend(i);
@@ -549,13 +411,6 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             item: removed.item,
             front: removed.front && i == 0,
         })
-    }
-
-    fn recount_min(&mut self, i: usize) {
-        self.mins[i] = match &self.kids {
-            Kids::Leaves(leaves) => leaves[i][0],
-            Kids::Inners(inners) => inners[i].mins[0],
-        };
     }
 
     fn visit(&self, each: &mut impl FnMut(K, V)) {
@@ -684,80 +539,6 @@ impl<K, V> Node<K, V> {
         match self {
             Node::Leaf(leaf) => Some(leaf),
             Node::Inner(_) => None,
-        }
-    }
-}
-
-/// Two neighbours, both mutable.
-fn pair<T>(items: &mut [T], left: usize) -> [&mut T; 2] {
-    let (head, tail) = items.split_at_mut(left + 1);
-    [&mut head[left], &mut tail[0]]
-}
-
-#[cfg(test)]
-impl<K: Copy + PartialOrd + std::fmt::Debug, V: Copy + PartialEq + std::fmt::Debug> Node<K, V> {
-    /// Verifies the invariants below this node; answers its height.
-    pub(super) fn check(&self, root: bool) -> usize {
-        fn sized<T>(vec: &Vec<T>, spare: bool) {
-            assert!(vec.len() <= MAX && vec.capacity() <= MAX + STEP);
-            assert!(
-                vec.capacity() - vec.len() < 2 * STEP,
-                "{} of {}",
-                vec.len(),
-                vec.capacity()
-            );
-            assert!(spare || !vec.is_empty());
-        }
-        fn leaf<K, V>(leaf: &Leaf<K, V>, edge: Edge, root: bool) {
-            sized(leaf, root);
-            assert!(
-                root || edge.any() || leaf.len() >= MIN,
-                "leaf of {}",
-                leaf.len()
-            );
-        }
-        fn inner<K: Copy + PartialOrd + std::fmt::Debug, V: Copy + PartialEq + std::fmt::Debug>(
-            node: &Inner<K, V>,
-            edge: Edge,
-            root: bool,
-        ) -> usize {
-            sized(&node.mins, false);
-            sized(&node.lens, false);
-            assert_eq!(node.mins.len(), node.lens.len());
-            assert!(if root {
-                node.count() > 1
-            } else {
-                edge.any() || node.count() >= MIN
-            });
-            for i in 0..node.count() {
-                assert_eq!((node.mins[i], node.lens[i]), node.facts(i));
-            }
-            match &node.kids {
-                Kids::Leaves(leaves) => {
-                    sized(leaves, false);
-                    assert_eq!(leaves.len(), node.count());
-                    for (i, kid) in leaves.iter().enumerate() {
-                        leaf(kid, edge.of_child(i, node.count()), false);
-                    }
-                    2
-                }
-                Kids::Inners(inners) => {
-                    sized(inners, false);
-                    assert_eq!(inners.len(), node.count());
-                    let heights: Vec<_> = (inners.iter().enumerate())
-                        .map(|(i, kid)| inner(kid, edge.of_child(i, node.count()), false))
-                        .collect();
-                    assert!(heights.windows(2).all(|pair| pair[0] == pair[1]));
-                    heights[0] + 1
-                }
-            }
-        }
-        match self {
-            Node::Leaf(items) => {
-                leaf(items, Edge::ROOT, root);
-                1
-            }
-            Node::Inner(node) => inner(node, Edge::ROOT, root),
         }
     }
 }

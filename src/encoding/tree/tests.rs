@@ -90,7 +90,7 @@ impl Twin {
 
     fn check(&self) {
         assert_eq!(self.tree.len(), self.model.len());
-        self.tree.root.check(true);
+        self.tree.root.check();
         assert!(self.tree.iter().eq(self.model.iter().copied()));
         assert!(self.tree.iter().rev().eq(self.model.iter().rev().copied()));
         assert_eq!(self.tree.first(), self.model.first().copied());
@@ -202,13 +202,13 @@ fn ordered_loads_fill_their_leaves() {
         for n in order {
             assert!(tree.insert(n, n, |v| v.cmp(&n)));
         }
-        tree.root.check(true);
+        tree.root.check();
         assert!(tree.iter().map(|item| item.0).eq(0..count));
         tree.mem_bytes() as f64 / count as f64
     };
     assert!(build(&mut (0..count)) < 17.5);
     assert!(build(&mut (0..count).rev()) < 17.5);
-    let jittered = |n: u64| if n % 2 == 0 { n + 1 } else { n - 1 };
+    let jittered = |n: u64| if n.is_multiple_of(2) { n + 1 } else { n - 1 };
     assert!(build(&mut (0..count).map(jittered)) < 19.0);
     let mut shuffled: Vec<_> = (0..count).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
@@ -221,7 +221,7 @@ fn bulk_build_equals_inserts() {
         0, 1, 2, 63, 64, 65, 129, 4095, 4096, 4097, 4160, 4161, 300_000,
     ] {
         let tree = Tree::from_sorted((0..count).map(|n| (n / 3, n)));
-        tree.root.check(true);
+        tree.root.check();
         assert_eq!(tree.len() as u64, count);
         assert!(tree.iter().map(|item| item.1).eq(0..count));
         if count > 4000 {
@@ -247,7 +247,7 @@ fn a_shrunken_tree_gives_its_memory_back() {
                 }
             };
             if tree.len() % 512 == 0 || way == 3 {
-                tree.root.check(true);
+                tree.root.check();
                 assert!(
                     tree.mem_bytes() <= 2000 + 24 * tree.len(),
                     "{way}: {} items, {} bytes",
@@ -256,7 +256,7 @@ fn a_shrunken_tree_gives_its_memory_back() {
                 );
             }
         }
-        tree.root.check(true);
+        tree.root.check();
         assert!(tree.mem_bytes() <= 600, "{} bytes", tree.mem_bytes());
         tree.remove_range(0, usize::MAX, |_, _| ());
         assert_eq!((tree.len(), tree.mem_bytes()), (0, 0));
@@ -279,7 +279,7 @@ fn big_trees_survive_big_range_removals() {
         while !twin.model.is_empty() {
             let start = rng.usize(..twin.model.len());
             twin.remove_range(start, start + rng.usize(..12_000));
-            twin.tree.root.check(true);
+            twin.tree.root.check();
             assert!(twin.tree.iter().eq(twin.model.iter().copied()));
             for _ in 0..rng.u32(..300) {
                 twin.insert((f64::from(rng.u32(..4500)), rng.u64(..1 << 40)));
@@ -305,7 +305,7 @@ fn a_queue_holds_its_size() {
             assert_eq!(tree.pop_first(), Some((n - 100, n - 100)));
         }
         if n % 256 == 0 {
-            tree.root.check(true);
+            tree.root.check();
             assert!(tree.mem_bytes() < 4000);
         }
     }

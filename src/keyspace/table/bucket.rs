@@ -1,11 +1,16 @@
 //! A bucket: one cache line of eight words, each a tagged pointer or empty.
 //!
 //! ```text
-//!  slot 0   [ tag 16 ][ address 45 ][ span 3 ]     span: how many buckets onward the elements at home here reach
-//!  slot 1   [ tag 16 ][ address 45 ][   0    ]
-//!    ...                                           address 0 = empty; its tag is 0 then
-//!  slot 7   [ tag 16 ][ address 45 ][   0    ]
+//!  slot 0   [ tag 16 ][ address 45 ][ span 0..3  ]     address 0 = empty; its tag is 0 then
+//!  slot 1   [ tag 16 ][ address 45 ][ span 3..6  ]
+//!  slot 2   [ tag 16 ][ address 45 ][ filter     ]
+//!    ...
+//!  slot 7   [ tag 16 ][ address 45 ][ filter     ]
 //! ```
+//!
+//! Elements that found this bucket, their home, full are *strays*. The bucket knows how many buckets onward the farthest
+//! of them lies (`span`), and in eighteen bits, of which each stray's tag selects one, whether a given tag may be among
+//! them (`filter`), so that a lookup of an absent key hardly ever reads a second bucket.
 //!
 //! The eight tags are compared at once (SSE2, which every x86-64 has; elsewhere the scalar twin). Empty slots have tag 0, so
 //! a match on tag 0 may be an empty slot: whoever follows a match tests the address.
@@ -17,9 +22,12 @@ use std::ptr::null_mut;
 /// Slots in a bucket.
 pub(super) const SLOTS: usize = 8;
 /// The largest span a bucket can note. It then means "this far or farther": the whole segment is to be searched.
-pub(super) const SPAN_MAX: usize = 7;
+pub(super) const SPAN_MAX: usize = 63;
 
-const SPAN: usize = 7;
+/// The bits of a word that are the bucket's own.
+const OWN: usize = 7;
+/// The first slot whose own bits belong to the filter.
+const FILTER: usize = 2;
 const TAG_SHIFT: u32 = 48;
 
 /// Eight tagged pointers; owns nothing by itself (the table does).
@@ -104,28 +112,47 @@ impl Bucket {
         (self.slots[slot].addr() >> TAG_SHIFT) as u16
     }
 
-    /// How many buckets onward the farthest element at home here lies, at most [`SPAN_MAX`].
+    /// How many buckets onward the farthest stray lies, at most [`SPAN_MAX`]; 0 when there is none.
     #[inline(always)]
     pub(super) fn span(&self) -> usize {
-        self.slots[0].addr() & SPAN
+        self.slots[0].addr() & OWN | (self.slots[1].addr() & OWN) << 3
     }
 
-    pub(super) fn set_span(&mut self, span: usize) {
-        debug_assert!(span <= SPAN_MAX);
-        self.slots[0] = self.slots[0].map_addr(|word| word & !SPAN | span);
+    /// Whether an element with this tag may be among the strays.
+    #[inline(always)]
+    pub(super) fn may_stray(&self, tag: u16) -> bool {
+        let (slot, bit) = filter_bit(tag);
+        self.slots[slot].addr() & bit != 0
+    }
+
+    /// Notes a stray.
+    pub(super) fn add_stray(&mut self, tag: u16, distance: usize) {
+        let (slot, bit) = filter_bit(tag);
+        self.slots[slot] = self.slots[slot].map_addr(|word| word | bit);
+        let span = self.span().max(distance.min(SPAN_MAX));
+        for (slot, part) in [(0, span & OWN), (1, span >> 3)] {
+            self.slots[slot] = self.slots[slot].map_addr(|word| word & !OWN | part);
+        }
+    }
+
+    /// Forgets all strays.
+    pub(super) fn forget_strays(&mut self) {
+        for word in &mut self.slots {
+            *word = word.map_addr(|word| word & !OWN);
+        }
     }
 
     /// Fills an empty slot.
     #[inline(always)]
     pub(super) fn put(&mut self, slot: usize, tag: u16, address: *mut u8) {
-        let span = self.slots[slot].addr() & SPAN;
-        self.slots[slot] = address.map_addr(|word| word | span | (tag as usize) << TAG_SHIFT);
+        let own = self.slots[slot].addr() & OWN;
+        self.slots[slot] = address.map_addr(|word| word | own | (tag as usize) << TAG_SHIFT);
     }
 
     /// Empties a slot and gives back the address that was in it.
     pub(super) fn take(&mut self, slot: usize) -> *mut u8 {
         let address = self.address(slot);
-        self.slots[slot] = null_mut::<u8>().map_addr(|_| self.slots[slot].addr() & SPAN);
+        self.slots[slot] = null_mut::<u8>().map_addr(|_| self.slots[slot].addr() & OWN);
         address
     }
 
@@ -195,6 +222,14 @@ impl Bucket {
     }
 }
 
+/// The slot and the bit there that a tag selects in the filter. Multiplying spreads the tags of one bucket, which agree in
+/// their upper bits.
+#[inline(always)]
+fn filter_bit(tag: u16) -> (usize, usize) {
+    let slots = tag.wrapping_mul(0x9e37) as usize * (SLOTS - FILTER);
+    (FILTER + (slots >> 16), 1 << (((slots & 0xffff) * 3) >> 16))
+}
+
 /// Asks the cache for the line at `address`, which need not be valid.
 #[inline(always)]
 pub(super) fn prefetch<P>(address: *const P) {
@@ -213,28 +248,32 @@ mod tests {
     use super::*;
     use std::ptr::without_provenance_mut;
 
+    fn empty() -> Bucket {
+        Bucket {
+            slots: [null_mut(); SLOTS],
+        }
+    }
+
     #[test]
     fn sse2_equals_its_scalar_twin() {
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..20_000 {
-            let mut bucket = Bucket {
-                slots: [null_mut(); SLOTS],
-            };
+            let mut bucket = empty();
             let tags = [0, 1, 0x7fff, 0x8000, 0xffff, rng.u16(..)];
-            bucket.set_span(rng.usize(..=SPAN_MAX));
+            for _ in 0..rng.usize(..4) {
+                bucket.add_stray(rng.u16(..), rng.usize(1..99));
+            }
             for slot in 0..SLOTS {
                 if rng.bool() {
                     // Single bits too, so that no part of an address escapes the test for emptiness.
+                    let bit = 1 << rng.u32(3..48);
                     let address = if rng.bool() {
-                        1 << rng.u32(3..48)
+                        bit
                     } else {
-                        (rng.usize(..) & ADDRESS).max(8)
+                        rng.usize(..) & ADDRESS | bit
                     };
-                    bucket.put(
-                        slot,
-                        tags[rng.usize(..tags.len())],
-                        without_provenance_mut(address),
-                    );
+                    let tag = tags[rng.usize(..tags.len())];
+                    bucket.put(slot, tag, without_provenance_mut(address));
                 }
             }
             #[cfg(target_arch = "x86_64")]
@@ -249,18 +288,30 @@ mod tests {
     }
 
     #[test]
-    fn slots_and_span_do_not_disturb_each_other() {
-        let mut bucket = Bucket {
-            slots: [null_mut(); SLOTS],
-        };
-        bucket.set_span(5);
-        bucket.put(0, 0xabcd, without_provenance_mut(0x7fff_1234_5678));
-        assert_eq!((bucket.span(), bucket.tag(0)), (5, 0xabcd));
-        assert_eq!(bucket.address(0).addr(), 0x7fff_1234_5678);
-        bucket.set_span(2);
-        assert_eq!(bucket.take(0).addr(), 0x7fff_1234_5678);
-        assert_eq!((bucket.span(), bucket.tag(0)), (2, 0));
-        assert_eq!(bucket.vacant().count(), SLOTS);
+    fn elements_and_strays_do_not_disturb_each_other() {
+        let mut bucket = empty();
+        bucket.add_stray(0x1240, 21);
+        bucket.add_stray(0x1280, 5);
+        for slot in 0..SLOTS {
+            let address = without_provenance_mut(0x7fff_1234_5670 + 8 * slot);
+            bucket.put(slot, 0xabcd, address);
+            assert_eq!((bucket.tag(slot), bucket.address(slot)), (0xabcd, address));
+        }
+        assert!(bucket.span() == 21 && bucket.may_stray(0x1240) && bucket.may_stray(0x1280));
+        let strangers = (0..u16::MAX).filter(|&tag| bucket.may_stray(tag)).count();
+        assert!(
+            (5000..9000).contains(&strangers),
+            "two bits of eighteen, not {strangers} of 65536"
+        );
+        for slot in 0..SLOTS {
+            assert_eq!(bucket.take(slot).addr(), 0x7fff_1234_5670 + 8 * slot);
+            assert_eq!(bucket.tag(slot), 0);
+        }
+        assert_eq!((bucket.vacant().count(), bucket.span()), (SLOTS, 21));
+        bucket.add_stray(1, 1000);
+        assert_eq!(bucket.span(), SPAN_MAX);
+        bucket.forget_strays();
+        assert!(bucket.span() == 0 && !(0..u16::MAX).any(|tag| bucket.may_stray(tag)));
         assert_eq!(bucket.occupied().from(1).count(), 0);
     }
 }

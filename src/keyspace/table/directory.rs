@@ -2,13 +2,15 @@
 //!
 //! An array of 2^depth words indexed by the top `depth` bits of the hash. A segment whose own prefix is shorter
 //! stands in all the places its prefix covers; the first of them carries its element count. A table of one segment has
-//! no array at all. With some hundreds of elements per segment the array costs about a thirtieth of a byte per element and stays in
+//! no array at all; it splits into sixteen at once, by the bits in which hashes are spread unevenly. With some hundreds of elements per segment the array costs about a thirtieth of a byte per element and stays in
 //! the cache however large the table is.
 //!
 //! What always holds: places that share a word are exactly the ones that share its prefix; `deepest` segments are as
 //! deep as the array, and the array halves when that number falls to zero.
 
 use super::segment::{DEPTH_MAX, Word};
+use crate::util::hash::SPREAD_BITS;
+use std::ops::Range;
 
 pub(super) struct Directory {
     /// The one segment while `depth` is 0.
@@ -121,44 +123,73 @@ impl Directory {
     /// Whether a segment of this depth may be split in a table of `elements`: always, except that hashes which
     /// agree in dozens of bits must not blow the directory up.
     pub(super) fn may_split(&self, word: Word, elements: usize) -> bool {
-        word.depth() < self.depth || (self.depth < DEPTH_MAX && self.len() <= elements / 32)
+        let depth = word.depth() + split_step(word.depth());
+        depth <= self.depth || (depth <= DEPTH_MAX && elements >> depth >= 16)
     }
 
-    /// Replaces the segment at `first` by its two halves, each with its number of elements.
-    pub(super) fn split(&mut self, mut first: usize, low: (Word, usize), high: (Word, usize)) {
-        if self.at(first).depth() == self.depth {
+    /// Replaces the segment at `first` by its parts, each with its number of elements.
+    pub(super) fn split(&mut self, first: usize, parts: &[(Word, usize)]) {
+        let depth = parts[0].0.depth();
+        let mut start = first;
+        while self.depth < depth {
             self.double();
-            first *= 2;
+            start *= 2;
         }
-        let width = self.width(low.0);
-        if low.0.depth() == self.depth {
-            self.deepest += 2;
+        if self.depth == depth {
+            self.deepest += parts.len();
         }
-        for (start, (word, count)) in [(first, low), (first + width, high)] {
-            self.words[start..start + width].fill(word);
+        for &(word, count) in parts {
+            let end = start + self.width(word);
+            self.words[start..end].fill(word);
             self.counts[start] = count as u32;
+            start = end;
         }
     }
 
-    /// The other half of the range that the segment at `first` is one half of, if it is one segment.
-    pub(super) fn sibling(&self, first: usize) -> Option<usize> {
-        let word = self.at(first);
-        if word.depth() == 0 {
+    /// The places of the segment that the one at `first` was split from, if all its parts are whole segments.
+    pub(super) fn family(&self, first: usize) -> Option<Range<usize>> {
+        let depth = self.at(first).depth();
+        if depth == 0 {
             return None;
         }
-        let other = first ^ self.width(word);
-        (self.at(other).depth() == word.depth()).then_some(other)
+        let parent = if depth == SPREAD_BITS { 0 } else { depth - 1 };
+        let width = 1 << (self.depth - parent);
+        let start = first & !(width - 1);
+        let family = start..start + width;
+        let whole = if parent == 0 {
+            self.depth == depth
+        } else {
+            self.at(start).depth() == depth && self.at(start + width / 2).depth() == depth
+        };
+        whole.then_some(family)
     }
 
-    /// Replaces the two halves that begin at `first` and its sibling by one segment, and halves the array when it may.
-    pub(super) fn merge(&mut self, first: usize, word: Word, count: usize) {
-        if self.at(first).depth() == self.depth {
-            self.deepest -= 2;
+    /// The first place of each segment of a family.
+    pub(super) fn parts(&self, family: Range<usize>) -> impl Iterator<Item = usize> {
+        let width = self.width(self.at(family.start));
+        family.step_by(width)
+    }
+
+    /// The number of elements of a family.
+    pub(super) fn counts(&self, family: Range<usize>) -> usize {
+        self.parts(family).map(|first| self.count(first)).sum()
+    }
+
+    /// Replaces the segments of a family by one, and halves the array as often as it may.
+    pub(super) fn merge(&mut self, family: Range<usize>, word: Word, count: usize) {
+        if word.depth() == 0 {
+            *self = Directory {
+                root: word,
+                root_count: count as u32,
+                ..Directory::new()
+            };
+            return;
         }
-        let width = self.width(word);
-        let first = first & !(width - 1);
-        self.words[first..first + width].fill(word);
-        self.counts[first] = count as u32;
+        if self.at(family.start).depth() == self.depth {
+            self.deepest -= self.parts(family.clone()).count();
+        }
+        self.counts[family.start] = count as u32;
+        self.words[family].fill(word);
         while self.deepest == 0 {
             self.halve();
         }
@@ -192,13 +223,7 @@ impl Directory {
     }
 
     fn halve(&mut self) {
-        (self.root, self.root_count) = (self.words[0], self.counts[0]);
         self.depth -= 1;
-        if self.depth == 0 {
-            (self.words, self.counts) = Default::default();
-            self.deepest = 1;
-            return;
-        }
         self.words = self.words.iter().step_by(2).copied().collect();
         self.counts = self.counts.iter().step_by(2).copied().collect();
         self.deepest = self
@@ -207,4 +232,10 @@ impl Directory {
             .filter(|word| word.depth() == self.depth)
             .count();
     }
+}
+
+/// How many bits more than `depth` the parts of a segment of that depth have: the first split makes sixteen, all others
+/// two.
+pub(super) fn split_step(depth: u32) -> u32 {
+    if depth == 0 { SPREAD_BITS } else { 1 }
 }

@@ -31,7 +31,7 @@
 //! | `stats` | shape and memory |
 //!
 //! What always holds: the hash given with a key is the item's [`Slot::hash`]; an element lies in the segment its hash
-//! leads to, at its home or within the home bucket's span; keys are unique as long as callers of
+//! leads to, at its home or as a stray that its home has noted; keys are unique as long as callers of
 //! [`Table::insert_unique`] keep to its name.
 #![allow(unsafe_code)]
 
@@ -51,9 +51,28 @@ pub use stats::Stats;
 
 use bucket::prefetch;
 use directory::Directory;
-use segment::{REACH, Word, capacity, farthest_distance};
+use segment::{Word, capacity, farthest_distance};
 use slot::{from_raw, into_raw};
 use std::marker::PhantomData;
+
+/// Whether two keys are equal. Most are short: they are compared eight bytes at a time, without a call.
+#[inline(always)]
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() > 32 {
+        return a == b;
+    }
+    let (mut a, mut b) = (a, b);
+    while let (Some((head, a_rest)), Some((other, b_rest))) = (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        if head != other {
+            return false;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    a.iter().zip(b).all(|(x, y)| x == y)
+}
 
 /// A hash table of owning pointers; see the module.
 pub struct Table<T: Slot> {
@@ -123,7 +142,7 @@ impl<T: Slot> Table<T> {
     /// The element with this key, whose hash is `hash`.
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<&T> {
-        self.find_by(hash, |item| item.key() == key)
+        self.find_by(hash, |item| same_bytes(item.key(), key))
     }
 
     /// The element for which `same` holds among those whose hash agrees with `hash` in the bits the table keeps.
@@ -137,7 +156,7 @@ impl<T: Slot> Table<T> {
     /// The element with this key, to be changed in place as with [`Table::at_mut`].
     #[inline]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
-        let found = self.search(hash, |item| item.key() == key)?;
+        let found = self.search(hash, |item| same_bytes(item.key(), key))?;
         // SAFETY: an occupied slot; nothing else reaches it while `self` is borrowed.
         Some(unsafe { &mut *self.item(found) })
     }
@@ -145,7 +164,7 @@ impl<T: Slot> Table<T> {
     /// Where the element with this key lies.
     #[inline]
     pub fn locate(&self, hash: u64, key: &[u8]) -> Option<Loc> {
-        self.locate_by(hash, |item| item.key() == key)
+        self.locate_by(hash, |item| same_bytes(item.key(), key))
     }
 
     /// As [`Table::find_by`]: where that element lies.
@@ -216,30 +235,21 @@ impl<T: Slot> Table<T> {
     pub fn insert_unique(&mut self, hash: u64, item: T) -> Loc {
         debug_assert_eq!(hash, item.hash());
         let address = into_raw(item);
-        let (word, bucket, slot) = loop {
+        let found = loop {
             let word = self.directory.word(hash);
             let first = self.directory.first(self.directory.place(hash));
             let count = self.directory.count(first);
             if count < capacity(word.buckets(), self.frozen) && !word.is_nothing() {
-                // Less than half full and yet crowded here: the hashes collide, and more buckets would not help.
-                let reach = if count < word.buckets() * 4 {
-                    usize::MAX
-                } else {
-                    REACH
-                };
                 // SAFETY: the segment in charge, owned by this table, which is borrowed exclusively.
                 let segment = unsafe { word.view_mut() };
-                if let Some((bucket, slot)) =
-                    segment::place(segment, word.tag(hash), address, reach)
-                {
-                    *self.directory.count_mut(first) += 1;
-                    self.len += 1;
-                    break (word, bucket, slot);
-                }
+                let (bucket, slot) = segment::place(segment, word.tag(hash), address);
+                *self.directory.count_mut(first) += 1;
+                self.len += 1;
+                break Found { word, bucket, slot };
             }
             self.make_room(first);
         };
-        self.loc(hash, Found { word, bucket, slot })
+        self.loc(hash, found)
     }
 
     /// Takes the element with this key out.
@@ -308,7 +318,11 @@ impl<T: Slot> Table<T> {
         // SAFETY: the segment in charge; `&self` forbids writes.
         let bucket = unsafe { &*word.base().add(word.home(tag)) };
         if let Some(slot) = bucket.matches(tag).next() {
+            // An item of some forty bytes lies on one line or two.
             prefetch(bucket.address(slot));
+            prefetch(bucket.address(slot).wrapping_add(40));
+        } else if bucket.may_stray(tag) {
+            prefetch((&raw const *bucket).wrapping_add(1));
         }
     }
 
@@ -317,34 +331,35 @@ impl<T: Slot> Table<T> {
         let word = self.directory.word(hash);
         let tag = word.tag(hash);
         let home = word.home(tag);
-        let mut at = home;
+        let mut bucket = home;
+        // SAFETY: a home lies within the segment, which `&self` forbids to write.
+        let mut line = unsafe { &*word.base().add(home) };
         let mut left = usize::MAX;
         loop {
-            // SAFETY: `at` is below the segment's number of buckets: a home is, and past the last it starts over.
-            // `&self` forbids writes.
-            let bucket = unsafe { &*word.base().add(at) };
-            for slot in bucket.matches(tag) {
-                if bucket.address(slot).is_null() {
-                    continue;
-                }
-                let found = Found {
-                    word,
-                    bucket: at,
-                    slot,
-                };
-                // SAFETY: an occupied slot is a T with the table's bits added.
-                if same(unsafe { &*self.item(found) }) {
+            for slot in line.matches(tag) {
+                let found = Found { word, bucket, slot };
+                // SAFETY: a slot with an address holds an item.
+                if !line.address(slot).is_null() && same(unsafe { &*self.item(found) }) {
                     return Some(found);
                 }
             }
-            if at == home {
-                left = farthest_distance(bucket.span(), word.buckets());
+            if left == usize::MAX {
+                if !line.may_stray(tag) {
+                    return None;
+                }
+                left = farthest_distance(line.span(), word.buckets());
             }
             if left == 0 {
                 return None;
             }
             left -= 1;
-            at = if at + 1 == word.buckets() { 0 } else { at + 1 };
+            bucket = if bucket + 1 == word.buckets() {
+                0
+            } else {
+                bucket + 1
+            };
+            // SAFETY: as above; past the last bucket comes the first.
+            line = unsafe { &*word.base().add(bucket) };
         }
     }
 

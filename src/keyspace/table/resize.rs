@@ -1,20 +1,22 @@
 //! How a table's segments grow, split, shrink and merge.
 //!
-//! Growing: a full segment takes the next size up; at 64 buckets it splits by the next bit of the hash. Shrinking: a
-//! segment less than 5/8 full takes the size that is at most 13/16 full; two halves of one range that together
-//! hold no more than one half did right after a split become one again. Between each threshold and its
-//! opposite lies a good part of the segment, so that no pattern of insertions and deletions makes a segment move to and fro.
+//! Growing: a full segment takes the next size up; at 64 buckets it splits by the next bit of the hash, or, when it is
+//! the whole table, by the bits that spread the table (see [`spread`](crate::util::hash::spread)). Shrinking: a segment less
+//! than 5/8 full takes the size at which it is at most 13/16 full; parts that together hold no more than half of what
+//! made them split become one again. Between each threshold and its opposite lies a good part of the segment, so that no
+//! pattern of insertions and deletions makes a segment move to and fro.
 #![allow(unsafe_code)]
 
-use super::bucket::{SLOTS, prefetch};
-use super::segment::{
-    DEPTH_MAX, LOSS_MAX, SPLIT_BUCKETS, Word, buckets_for, next_size, place_anywhere,
-};
+use super::bucket::{Bucket, SLOTS, prefetch};
+use super::directory::split_step;
+use super::segment::{DEPTH_MAX, Filler, LOSS_MAX, SPLIT_BUCKETS, Word, buckets_for, next_size};
 use super::slot::from_raw;
 use super::{Slot, Table};
+use crate::util::hash::SPREAD_BITS;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 
-/// Two halves with at most this many elements become one segment.
+/// Parts with at most this many elements together become one segment.
 const MERGE: usize = SPLIT_BUCKETS * SLOTS * 15 / 32;
 
 impl<T: Slot> Table<T> {
@@ -62,14 +64,20 @@ impl<T: Slot> Table<T> {
     }
 
     fn shrink(&mut self, mut first: usize) {
-        while let Some(sibling) = self.directory.sibling(first) {
-            if self.directory.count(first) + self.directory.count(sibling) > MERGE {
+        while let Some(family) = self.directory.family(first) {
+            // The parts of the whole table need no counting one by one.
+            let whole = family.len() == self.directory.len();
+            let count = if whole {
+                self.len
+            } else {
+                self.directory.counts(family.clone())
+            };
+            if count > MERGE {
                 break;
             }
-            let prefix = (first as u64) << (DEPTH_MAX - self.directory.depth());
-            self.merge(first.min(sibling), first.max(sibling));
-            let place = (prefix >> (DEPTH_MAX - self.directory.depth())) as usize;
-            first = self.directory.first(place);
+            let prefix = (family.start as u64) << (DEPTH_MAX - self.directory.depth());
+            self.merge(family, count);
+            first = (prefix >> (DEPTH_MAX - self.directory.depth())) as usize;
         }
         let word = self.directory.at(first);
         let count = self.directory.count(first);
@@ -88,86 +96,96 @@ impl<T: Slot> Table<T> {
         let old = self.directory.at(first);
         let new = Word::allocate(size, old.depth(), old.loss());
         // SAFETY: fresh, and reached through this view only.
-        let target = unsafe { new.view_mut() };
+        let mut target = unsafe { Filler::new(new) };
         // SAFETY: the table's own segment, which is borrowed exclusively and not written.
-        for bucket in unsafe { old.view() } {
-            for slot in bucket.occupied() {
-                place_anywhere(target, bucket.tag(slot), bucket.address(slot));
-            }
-        }
+        for_each_element(unsafe { old.view() }, |tag, address| {
+            target.add(tag, address)
+        });
         self.install(first, new);
     }
 
-    /// Splits a segment by the next bit of its elements' hashes, which is the highest of their tags. Only when the tags
-    /// have lost as many bits as they may are they taken from the keys afresh.
+    /// Splits a segment by the next bits of its elements' hashes, which are the highest of their tags. Only when that
+    /// would leave the tags with too few known bits they are taken from the keys afresh.
     fn split(&mut self, first: usize) {
         let old = self.directory.at(first);
-        let depth = old.depth() + 1;
+        let step = split_step(old.depth());
+        let (depth, loss) = (old.depth() + step, old.loss() + step);
+        let (refresh, loss) = if loss > LOSS_MAX {
+            (true, 0)
+        } else {
+            (false, loss)
+        };
+        let part = |tag: u16| usize::from(tag >> (16 - step));
         // SAFETY: the table's own segment, which is borrowed exclusively and not written.
         let source = unsafe { old.view() };
-        let refresh = old.loss() == LOSS_MAX;
-        let mut high_count = 0;
-        for bucket in source {
-            for slot in bucket.occupied() {
-                high_count += usize::from(bucket.tag(slot) >> 15);
-                if refresh {
-                    prefetch(bucket.address(slot));
-                }
+        let mut counts = [0; 1 << SPREAD_BITS];
+        for_each_element(source, |tag, address| {
+            counts[part(tag)] += 1;
+            if refresh {
+                prefetch(address);
             }
-        }
-        let low_count = self.directory.count(first) - high_count;
-        let loss = if refresh { 0 } else { old.loss() + 1 };
-        let make = |count| match count {
-            0 => Word::nothing(depth),
-            _ => Word::allocate(buckets_for(count), depth, loss),
+        });
+        let make = |&count: &usize| match count {
+            0 => (Word::nothing(depth), 0),
+            _ => (Word::allocate(buckets_for(count), depth, loss), count),
         };
-        let (low, high) = (make(low_count), make(high_count));
-        for bucket in source {
-            for slot in bucket.occupied() {
-                let tag = bucket.tag(slot);
-                let half = if tag >> 15 == 0 { low } else { high };
-                let address = bucket.address(slot);
-                let tag = if refresh {
-                    half.tag(hash_of::<T>(address))
-                } else {
-                    tag << 1
-                };
-                // SAFETY: fresh, not NOTHING since an element belongs there, and this is the only view of it now.
-                place_anywhere(unsafe { half.view_mut() }, tag, address);
-            }
-        }
-        self.account(old, low);
-        self.account(Word::nothing(depth), high);
-        self.directory
-            .split(first, (low, low_count), (high, high_count));
+        let parts: Vec<(Word, usize)> = counts[..1 << step].iter().map(make).collect();
+        // SAFETY: fresh or NOTHING, and reached through these only.
+        let mut fillers: Vec<Filler> = parts
+            .iter()
+            .map(|&(word, _)| unsafe { Filler::new(word) })
+            .collect();
+        for_each_element(source, |tag, address| {
+            let part = part(tag);
+            let tag = if refresh {
+                parts[part].0.tag(hash_of::<T>(address))
+            } else {
+                tag << step
+            };
+            fillers[part].add(tag, address);
+        });
+        self.segment_bytes -= old.bytes();
+        parts.iter().for_each(|&(word, _)| self.account(word));
+        self.directory.split(first, &parts);
         // SAFETY: the directory names it no more.
         unsafe { old.free() };
     }
 
-    /// Joins two halves. The bit that told them apart becomes the highest of their tags.
-    fn merge(&mut self, low: usize, high: usize) {
-        let words = [self.directory.at(low), self.directory.at(high)];
-        let count = self.directory.count(low) + self.directory.count(high);
-        let loss = words[0].loss().max(words[1].loss()).saturating_sub(1);
-        let depth = words[0].depth() - 1;
-        let new = match count {
-            0 => Word::nothing(depth),
-            _ => Word::allocate(buckets_for(count), depth, loss),
+    /// Joins the segments of one range, which hold `count` elements. What told them apart becomes the top of their tags.
+    fn merge(&mut self, family: Range<usize>, count: usize) {
+        let parts: Vec<Word> = self
+            .directory
+            .parts(family.clone())
+            .map(|first| self.directory.at(first))
+            .collect();
+        let step = parts.len().trailing_zeros();
+        let depth = parts[0].depth() - step;
+        let loss = parts
+            .iter()
+            .map(|word| word.loss())
+            .max()
+            .unwrap_or(0)
+            .saturating_sub(step);
+        let new = if count == 0 {
+            Word::nothing(depth)
+        } else {
+            Word::allocate(buckets_for(count), depth, loss)
         };
-        for (word, bit) in words.into_iter().zip([0, 1 << 15]) {
+        // SAFETY: fresh or NOTHING, and reached through this only.
+        let mut target = unsafe { Filler::new(new) };
+        for (word, part) in parts.iter().zip(0_u16..) {
             // SAFETY: the table's own segment, which is borrowed exclusively and not written.
-            for bucket in unsafe { word.view() } {
-                for slot in bucket.occupied() {
-                    let tag = (bit | bucket.tag(slot) >> 1) & (u16::MAX << loss);
-                    // SAFETY: fresh, not NOTHING since there is an element, and this is the only view of it now.
-                    place_anywhere(unsafe { new.view_mut() }, tag, bucket.address(slot));
-                }
-            }
+            for_each_element(unsafe { word.view() }, |tag, address| {
+                target.add(
+                    (part << (16 - step) | tag >> step) & (u16::MAX << loss),
+                    address,
+                );
+            });
         }
-        self.account(words[0], new);
-        self.account(words[1], Word::nothing(depth));
-        self.directory.merge(low, new, count);
-        for word in words {
+        self.account(new);
+        self.directory.merge(family, new, count);
+        for word in parts {
+            self.segment_bytes -= word.bytes();
             // SAFETY: the directory names it no more.
             unsafe { word.free() };
         }
@@ -176,15 +194,32 @@ impl<T: Slot> Table<T> {
     /// Puts `new` in the place of the segment at `first`, which holds no elements of its own any more, and frees that.
     pub(super) fn install(&mut self, first: usize, new: Word) {
         let old = self.directory.at(first);
-        self.account(old, new);
+        self.segment_bytes -= old.bytes();
+        self.account(new);
         self.directory.replace(first, new);
         // SAFETY: the directory names it no more.
         unsafe { old.free() };
     }
 
-    fn account(&mut self, old: Word, new: Word) {
-        self.segment_bytes = self.segment_bytes + new.bytes() - old.bytes();
+    fn account(&mut self, new: Word) {
+        self.segment_bytes += new.bytes();
         self.largest = self.largest.max(new.buckets());
+    }
+}
+
+/// Calls `each` with tag and address of every element of a segment, in bucket order.
+#[inline(always)]
+fn for_each_element(segment: &[Bucket], mut each: impl FnMut(u16, *mut u8)) {
+    for bucket in segment {
+        prefetch(bucket);
+    }
+    for bucket in segment {
+        for slot in 0..SLOTS {
+            let address = bucket.address(slot);
+            if !address.is_null() {
+                each(bucket.tag(slot), address);
+            }
+        }
     }
 }
 

@@ -9,9 +9,10 @@
 #![allow(unsafe_code)]
 
 use super::bucket::{Bucket, Mask, SLOTS, prefetch};
-use super::segment::{Word, farthest_distance, range_of, tighten};
+use super::segment::{Word, farthest_distance, range_of, recount_strays};
 use super::slot::from_raw;
 use super::{Found, Slot, Table};
+use crate::util::hash::spread;
 use std::iter::FusedIterator;
 
 /// Hash bits that a cursor does not hold.
@@ -90,7 +91,7 @@ impl<T: Slot> Table<T> {
             if dropped > 0 {
                 // SAFETY: as above.
                 let segment = unsafe { word.view_mut() };
-                (0..segment.len()).for_each(|home| tighten(segment, home));
+                (0..segment.len()).for_each(|home| recount_strays(segment, home));
             }
             place += self.directory.width(word);
         }
@@ -156,7 +157,7 @@ impl<T: Slot> Table<T> {
         count: usize,
         mut visit: impl FnMut(&'a T),
     ) -> usize {
-        let start = rng.u64(..);
+        let start = spread(rng.u64(..));
         let word = self.directory.word(start);
         let bucket = word.home(word.tag(start));
         // SAFETY: the segment in charge; `&self` forbids writes for 'a.

@@ -1,6 +1,7 @@
 //! The table against a plain map, and each of its promises by itself.
 
 use super::*;
+use crate::util::hash::spread;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ fn hash_of(id: u64) -> u64 {
     match id {
         SAME.. => 0x1234_5678_9abc_def0,
         ALIKE.. => 0xfedc_ba98_7600_0000 | mixed >> 40,
-        _ => mixed,
+        _ => spread(mixed),
     }
 }
 
