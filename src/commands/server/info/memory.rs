@@ -3,7 +3,7 @@
 use super::{Report, ratio};
 use crate::config::Named;
 use crate::server::Server;
-use crate::stats::memory::Usage;
+use crate::server::usage::Usage;
 use crate::sys::host;
 use crate::util::version;
 
