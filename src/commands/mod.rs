@@ -1,6 +1,8 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
 pub mod connection;
+pub mod keys;
+pub mod scan;
 pub mod server;
 pub mod strings;
 pub mod transactions;
@@ -8,4 +10,10 @@ pub mod transactions;
 use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
-pub const FAMILIES: &[&[&Command]] = &[connection::COMMANDS, server::COMMANDS, strings::COMMANDS, transactions::COMMANDS];
+pub const FAMILIES: &[&[&Command]] = &[
+    connection::COMMANDS,
+    keys::COMMANDS,
+    server::COMMANDS,
+    strings::COMMANDS,
+    transactions::COMMANDS,
+];

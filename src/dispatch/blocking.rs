@@ -4,12 +4,13 @@
 //! request. When one of the keys gets a value of the right type, the request simply runs again, and either succeeds
 //! or waits on, in its old place. Clients of one key are served in the order they came.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::HashMap;
 
 use crate::keyspace::Type;
 use crate::keyspace::effects::Interest;
+use crate::keyspace::reclaim::Ticket;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::{OwnedArgs, Reply};
 use crate::server::Server;
@@ -26,7 +27,8 @@ pub enum Nothing {
 /// A handler's wish to wait.
 #[derive(Debug)]
 pub struct Wait {
-    /// Keys of the selected database, any of which will do.
+    /// Keys of the selected database, any of which will do. None: it waits until what was sent to be freed in the
+    /// background is free, and is then answered with OK instead of being run again.
     pub keys: Vec<Box<[u8]>>,
     /// The type of value that can end the wait.
     pub kind: Type,
@@ -62,6 +64,8 @@ pub struct Blocked {
     deadlines: BTreeSet<(u64, ClientId)>,
     /// Keys that got something, in order; each at most once.
     ready: Vec<(usize, Box<[u8]>)>,
+    /// Clients that wait for memory to be freed, in order.
+    reclaiming: VecDeque<(Ticket, ClientId)>,
     /// Clients that wait for a key.
     pub len: usize,
     serving: bool,
@@ -96,12 +100,17 @@ impl Blocked {
         }
     }
 
+    /// Whether clients wait for memory to be freed.
+    pub fn awaits_reclaim(&self) -> bool {
+        !self.reclaiming.is_empty()
+    }
+
     /// Whether keys are ready for clients that wait.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty() && !self.serving
     }
 
-    /// Notes that every waited-for key of two databases may have changed (SWAPDB).
+    /// Notes that every waited-for key of a database may have changed (SWAPDB).
     pub fn database_ready(&mut self, db: usize) {
         let keys: Vec<_> = self.by_key.keys().filter(|(index, _)| *index == db).cloned().collect();
         for (db, key) in keys {
@@ -122,6 +131,10 @@ impl Server {
             if !waiters.contains(&id) {
                 waiters.push(id);
             }
+        }
+        if wait.keys.is_empty() {
+            self.blocked.reclaiming.push_back((self.env.reclaim.ticket(), id));
+            self.env.reclaim.set_awaited(true);
         }
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, id));
@@ -147,6 +160,10 @@ impl Server {
                     self.blocked.by_key.remove(&name);
                 }
             }
+        }
+        if waiting.keys.is_empty() {
+            self.blocked.reclaiming.retain(|(_, waiter)| *waiter != id);
+            self.env.reclaim.set_awaited(!self.blocked.reclaiming.is_empty());
         }
         if waiting.deadline_ms != 0 {
             self.blocked.deadlines.remove(&(waiting.deadline_ms, id));
@@ -176,6 +193,16 @@ impl Server {
                 break;
             }
             self.unblock_with(id, Reply::null_array);
+        }
+    }
+
+    /// Answers the clients whose memory is free.
+    pub fn serve_reclaimed(&mut self) {
+        while let Some(&(ticket, id)) = self.blocked.reclaiming.front() {
+            if !self.env.reclaim.has_reached(ticket) {
+                break;
+            }
+            self.unblock_with(id, Reply::ok);
         }
     }
 

@@ -89,7 +89,7 @@ impl Flags {
 
     /// Names of the flags that COMMAND INFO shows, in its order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const SHOWN: [(Flag, &str); 21] = [
+        const SHOWN: [(Flag, &str); 20] = [
             (Flag::Write, "write"),
             (Flag::ReadOnly, "readonly"),
             (Flag::DenyOom, "denyoom"),
@@ -110,7 +110,6 @@ impl Flags {
             (Flag::NoMulti, "no_multi"),
             (Flag::MovableKeys, "movablekeys"),
             (Flag::AllowBusy, "allow_busy"),
-            (Flag::TouchesArbitraryKeys, "TOUCHES_ARBITRARY_KEYS"),
         ];
         SHOWN.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }

@@ -10,7 +10,6 @@ impl Server {
         for effect in self.env.fx.take() {
             match effect {
                 Effect::Touched { db, key } => self.watched_key_touched(db, &key),
-                Effect::Flushed { db } => self.watched_database_touched(db, |_| true),
                 Effect::Ready { db, key, kind: _ } => self.blocked.key_ready(db, key),
                 Effect::Event { .. } | Effect::Propagate { .. } => {}
             }

@@ -117,14 +117,32 @@ impl Server {
         }
     }
 
-    /// A database was emptied or exchanged: transactions that depend on a key which was or is there are off.
-    pub fn watched_database_touched(&mut self, db: usize, was_there: impl Fn(&[u8]) -> bool) {
+    /// A database is about to be emptied, or exchanged with database `by`: the transactions are off that depend on a
+    /// key which is there now or will be. That a key which has expired goes, or one comes, is no change.
+    pub fn watched_database_replaced(&mut self, db: usize, by: Option<usize>) {
         for ((index, key), watchers) in &self.watches.by_key {
-            if *index != db || !was_there(key) {
+            if *index != db {
+                continue;
+            }
+            let hash = crate::util::hash::hash(key);
+            let is_there = self.dbs[db].locate(hash, key).is_some();
+            let expires_ms = by.and_then(|by| {
+                let data = &self.dbs[by];
+                data.locate(hash, key).map(|loc| data.at(loc).expiry_ms())
+            });
+            let will_be = expires_ms.is_some();
+            let will_be_stale = expires_ms.flatten().is_some_and(|when| self.env.now_ms > when);
+            if !is_there && !will_be {
                 continue;
             }
             for id in watchers {
-                if let Some(client) = self.clients.get_mut(*id) {
+                let Some(client) = self.clients.get_mut(*id) else { continue };
+                let watched = client.extra_mut().watched.iter_mut().find(|(db, name, _)| db == index && name == key);
+                let Some((.., was_stale)) = watched else { continue };
+                let no_change = if *was_stale { !will_be || will_be_stale } else { !is_there && will_be_stale };
+                if no_change {
+                    *was_stale = will_be_stale;
+                } else {
                     client.flags |= ClientFlags::DIRTY_CAS;
                 }
             }

@@ -240,7 +240,9 @@ impl Database {
 
     /// Empties the database; what was in it is returned, to be dropped where it disturbs nobody.
     pub fn take_all(&mut self) -> Database {
-        std::mem::take(self)
+        let content = std::mem::take(self);
+        self.table.set_frozen(content.table.is_frozen());
+        content
     }
 
     /// Heap bytes of table and index, beside the entries.

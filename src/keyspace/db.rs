@@ -95,6 +95,13 @@ impl Env {
     }
 }
 
+/// A value on its way to another key, with what belongs to it: see [`Db::lift`].
+pub struct Lifted {
+    value: Value,
+    expiry_ms: Option<u64>,
+    clock: u32,
+}
+
 /// One database and its environment, for the length of a command.
 pub struct Db<'a> {
     pub index: usize,
@@ -191,7 +198,22 @@ impl Db<'_> {
         self.env.fx.event(self.index, Class::KeyMiss, "keymiss", key);
     }
 
-    /// The entry, looked at without being used (OBJECT, TTL, DEBUG): neither counted nor touched.
+    /// The entry, for a command that asks about the key but does not use it (EXISTS, TTL, TYPE): counted as hit or
+    /// miss, not touched.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        match self.locate(key).1 {
+            Some(loc) => {
+                self.env.stats.hits += 1;
+                Some(self.data.at(loc))
+            }
+            None => {
+                self.missed(key);
+                None
+            }
+        }
+    }
+
+    /// The entry, looked at behind the scenes (OBJECT, DEBUG, waiting clients): neither counted nor touched.
     pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         let loc = self.locate(key).1?;
         Some(self.data.at(loc))
@@ -202,7 +224,7 @@ impl Db<'_> {
         self.locate(key).1.is_some()
     }
 
-    /// Whether the key is there, counted as a read and as a use (EXISTS, TOUCH).
+    /// Whether the key is there, counted as a read and as a use (TOUCH).
     pub fn touch_key(&mut self, key: &[u8]) -> bool {
         self.read(key).is_some()
     }
@@ -389,6 +411,19 @@ impl Db<'_> {
         let entry = self.data.remove(hash, loc?);
         let expiry_ms = entry.expiry_ms();
         Some((entry.into_value(), expiry_ms))
+    }
+
+    /// As [`take`](Self::take), to be set down at another key with expiry and access clock.
+    pub fn lift(&mut self, key: &[u8]) -> Option<Lifted> {
+        let (hash, loc) = self.locate(key);
+        let entry = self.data.remove(hash, loc?);
+        Some(Lifted { clock: entry.clock(), expiry_ms: entry.expiry_ms(), value: entry.into_value() })
+    }
+
+    /// Adds a key that is not there, with a value from elsewhere.
+    pub fn set_down(&mut self, key: &[u8], lifted: Lifted) {
+        let loc = self.add(self.env.hash(key), Entry::with_value(key, lifted.value, lifted.expiry_ms));
+        self.data.at_mut(loc).set_clock(lifted.clock);
     }
 
     /// Removes the key, big values in the background when `lazily`. No effects but the removal: the caller says

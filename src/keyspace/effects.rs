@@ -44,8 +44,6 @@ pub enum Class {
 pub enum Effect {
     /// The key was changed, created or removed.
     Touched { db: usize, key: Box<[u8]> },
-    /// All keys of the database went, or were exchanged with another's.
-    Flushed { db: usize },
     /// The key now holds a value that a blocked client may be waiting for.
     Ready { db: usize, key: Box<[u8]>, kind: Type },
     /// A keyspace event.
@@ -88,13 +86,6 @@ impl Effects {
     pub fn touched(&mut self, db: usize, key: &[u8]) {
         if self.interest.contains(Interest::WATCH) {
             self.list.push(Effect::Touched { db, key: key.into() });
-        }
-    }
-
-    /// A database was emptied or exchanged.
-    pub fn flushed(&mut self, db: usize) {
-        if self.interest.contains(Interest::WATCH) {
-            self.list.push(Effect::Flushed { db });
         }
     }
 

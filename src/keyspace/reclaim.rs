@@ -1,12 +1,13 @@
 //! Freeing big values where it disturbs nobody: a background thread that drops what it is sent.
 //!
 //! The reactor hands over ownership through a channel and goes on; nothing else is shared but two counters. The
-//! thread starts with the first value and ends with the sender. What always holds: every value sent is dropped, and
-//! `pending` counts those that are not dropped yet.
+//! thread starts with the first value and ends with the sender. Whoever must know when his memory is free takes a
+//! [`Ticket`] and is woken. What always holds: every value sent is dropped, in order, and `pending` counts those that
+//! are not dropped yet.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 
 use super::database::{Database, free_effort};
 use super::value::Value;
@@ -21,13 +22,35 @@ enum Job {
 struct Counters {
     pending: AtomicU64,
     freed: AtomicU64,
+    jobs_done: AtomicU64,
+    /// Called after a job while somebody waits.
+    notify: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    awaited: AtomicBool,
 }
+
+impl Counters {
+    fn job_done(&self, objects: u64) {
+        self.pending.fetch_sub(objects, Ordering::Relaxed);
+        self.freed.fetch_add(objects, Ordering::Relaxed);
+        self.jobs_done.fetch_add(1, Ordering::SeqCst);
+        if self.awaited.load(Ordering::SeqCst)
+            && let Some(notify) = self.notify.get()
+        {
+            notify();
+        }
+    }
+}
+
+/// A point in the queue: everything sent before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
 
 /// The way to the thread.
 #[derive(Default)]
 pub struct Reclaim {
     sender: Option<Sender<Job>>,
     counters: Arc<Counters>,
+    jobs_sent: u64,
 }
 
 impl Reclaim {
@@ -55,7 +78,28 @@ impl Reclaim {
         self.counters.freed.store(0, Ordering::Relaxed);
     }
 
+    /// Has `notify` called, by the thread, after each job that somebody may be waiting for.
+    pub fn on_progress(&self, notify: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.counters.notify.set(notify);
+    }
+
+    /// The end of the queue as it stands now.
+    pub fn ticket(&self) -> Ticket {
+        Ticket(self.jobs_sent)
+    }
+
+    /// Whether everything before that point has been dropped.
+    pub fn has_reached(&self, ticket: Ticket) -> bool {
+        self.counters.jobs_done.load(Ordering::SeqCst) >= ticket.0
+    }
+
+    /// Says whether anybody waits for a ticket.
+    pub fn set_awaited(&self, awaited: bool) {
+        self.counters.awaited.store(awaited, Ordering::SeqCst);
+    }
+
     fn send(&mut self, job: Job, objects: u64) {
+        self.jobs_sent += 1;
         self.counters.pending.fetch_add(objects, Ordering::Relaxed);
         let counters = &self.counters;
         let sender = self.sender.get_or_insert_with(|| {
@@ -71,8 +115,7 @@ impl Reclaim {
                         Job::Database(database) => database.len() as u64,
                     };
                     books.publish();
-                    counters.pending.fetch_sub(objects, Ordering::Relaxed);
-                    counters.freed.fetch_add(objects, Ordering::Relaxed);
+                    counters.job_done(objects);
                 }
             });
             if let Err(error) = spawned {
@@ -82,7 +125,7 @@ impl Reclaim {
         });
         // Without a thread the channel gives the job back, and it is dropped here.
         if sender.send(job).is_err() {
-            self.counters.pending.fetch_sub(objects, Ordering::Relaxed);
+            self.counters.job_done(objects);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 
 use crate::commands;
 use crate::config::Config;
@@ -13,8 +13,34 @@ use crate::server::Server;
 use crate::server::traffic::LISTENER_TOKENS;
 use crate::server::turn::Turn;
 
+/// Woken by a background thread that has got on.
+const WAKER: Token = Token(usize::MAX);
+
 /// Events taken from the kernel in one go.
 const EVENTS: usize = 1024;
+
+/// Says who is starting, on which port: by a banner where somebody may be watching, else by a log line.
+pub fn greet(config: &Config) {
+    let watched = config.logfile.is_empty() && io::IsTerminal::is_terminal(&io::stdout());
+    if !watched && !config.always_show_logo {
+        log::info!("Running mode=standalone, port={}.", config.port);
+        return;
+    }
+    log::info!(
+        "\n
+      _____
+     |_| |_|     Redoubt {}, serving as Redis {}
+     | |_| |
+     |     |     Running in standalone mode
+    /| [ ] |\\    Port: {}
+   /_|_[_]_|_\\   PID: {}
+",
+        crate::util::version::REDOUBT,
+        crate::util::version::REDIS,
+        config.port,
+        std::process::id()
+    );
+}
 
 /// The command table under these renames; it lives as long as the process.
 pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTable, TableError> {
@@ -66,6 +92,10 @@ impl Server {
         for (i, listener) in self.net.listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(LISTENER_TOKENS + i))?;
         }
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        self.env.reclaim.on_progress(Box::new(move || {
+            let _ = waker.wake();
+        }));
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         while self.shutdown.exit.is_none() {
@@ -81,6 +111,7 @@ impl Server {
             }
             for event in events.iter() {
                 match event.token().0 {
+                    _ if event.token() == WAKER => {}
                     token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                     slot => self.client_event(slot, event.is_readable(), event.is_writable()),
                 }
@@ -95,6 +126,7 @@ impl Server {
     /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
     fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
         self.serve_timeouts();
+        self.serve_reclaimed();
         self.run_cron();
         self.write_all();
         self.close_all();

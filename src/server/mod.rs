@@ -6,6 +6,7 @@
 pub mod boot;
 pub mod clock;
 pub mod cron;
+pub mod log;
 pub mod memory;
 pub mod monitor;
 pub mod pause;

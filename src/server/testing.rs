@@ -79,6 +79,10 @@ impl Session {
         };
         let cmd = server.commands.resolve(args.view());
         server.serve(client, cmd, args.view(), &mut reply);
+        while server.blocked.awaits_reclaim() {
+            std::thread::yield_now();
+            server.serve_reclaimed();
+        }
         let Some(client) = server.clients.get_mut(client) else { return reply.buf };
         // What others wrote to the client meanwhile comes behind.
         reply.buf.append(&mut client.reply.buf);

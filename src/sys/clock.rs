@@ -28,6 +28,29 @@ pub fn wall_us() -> u64 {
         .map_or(0, |time| time.as_micros() as u64)
 }
 
+/// The local time as log lines show it: `23 Nov 2026 18:22:18.123`.
+pub fn local_time_text() -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let now_ms = wall_ms();
+    let seconds = (now_ms / 1000) as libc::time_t;
+    // SAFETY: an all-zero `tm` is a valid one (its only pointer may be null).
+    let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call; the result is checked by what it leaves in `parts`, zeros at worst.
+    unsafe { libc::localtime_r(&seconds, &mut parts) };
+    let month = MONTHS[(parts.tm_mon.rem_euclid(12)) as usize];
+    format!(
+        "{:02} {month} {} {:02}:{:02}:{:02}.{:03}",
+        parts.tm_mday,
+        parts.tm_year + 1900,
+        parts.tm_hour,
+        parts.tm_min,
+        parts.tm_sec,
+        now_ms % 1000
+    )
+}
+
 /// Milliseconds since 1970 by the wall clock, which may jump.
 pub fn wall_ms() -> u64 {
     wall_us() / 1000

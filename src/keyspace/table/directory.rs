@@ -2,8 +2,13 @@
 //!
 //! An array of 2^depth words indexed by the top `depth` bits of the hash. A segment whose own prefix is shorter
 //! stands in all the places its prefix covers; the first of them carries its element count. A table of one segment has
-//! no array at all; it splits into sixteen at once, by the bits in which hashes are spread unevenly. With some hundreds of elements per segment the array costs about a thirtieth of a byte per element and stays in
-//! the cache however large the table is.
+//! no array at all; it splits into sixteen at once, by the bits in which hashes are spread unevenly. With some hundreds of
+//! elements per segment the array costs about a thirtieth of a byte per element and stays in the cache however large the
+//! table is.
+//!
+//! Doubling a large array at once would stall one insertion for hundreds of microseconds. So it is copied a few hundred
+//! places at a time, whenever a segment is enlarged; until that is done the segments which wait for it grow beyond their
+//! size. What changes in the part already copied is changed there too.
 //!
 //! What always holds: places that share a word are exactly the ones that share its prefix; `deepest` segments are as
 //! deep as the array, and the array halves when that number falls to zero.
@@ -12,15 +17,25 @@ use super::segment::{DEPTH_MAX, Word};
 use crate::util::hash::SPREAD_BITS;
 use std::ops::Range;
 
+/// Places copied in one step of a doubling: some microseconds, first touches of new pages included.
+const STEP: usize = 512;
+
 pub(super) struct Directory {
     /// The one segment while `depth` is 0.
     root: Word,
-    root_count: u32,
+    root_count: u16,
     depth: u32,
     deepest: usize,
     /// Empty while `depth` is 0, else 2^depth of each.
     words: Box<[Word]>,
-    counts: Box<[u32]>,
+    counts: Box<[u16]>,
+    doubling: Option<Box<Doubling>>,
+}
+
+/// Arrays of twice the size: the pairs of the first places.
+struct Doubling {
+    words: Vec<Word>,
+    counts: Vec<u16>,
 }
 
 impl Directory {
@@ -32,6 +47,7 @@ impl Directory {
             deepest: 1,
             words: Box::default(),
             counts: Box::default(),
+            doubling: None,
         }
     }
 
@@ -103,45 +119,106 @@ impl Directory {
         }
     }
 
-    /// The same, to be changed.
+    /// Counts an element that came to the segment whose first place this is.
     #[inline]
-    pub(super) fn count_mut(&mut self, first: usize) -> &mut u32 {
+    pub(super) fn count_up(&mut self, first: usize) {
+        self.set_count(first, self.count(first) + 1);
+    }
+
+    /// Counts an element that left the segment whose first place this is.
+    #[inline]
+    pub(super) fn count_down(&mut self, first: usize) {
+        self.set_count(first, self.count(first) - 1);
+    }
+
+    #[inline]
+    fn set_count(&mut self, first: usize, count: usize) {
+        let count = count as u16;
         if self.depth == 0 {
-            &mut self.root_count
-        } else {
-            &mut self.counts[first]
+            self.root_count = count;
+            return;
+        }
+        self.counts[first] = count;
+        if let Some(twice) = self
+            .doubling
+            .as_mut()
+            .and_then(|doubling| doubling.counts.get_mut(2 * first))
+        {
+            *twice = count;
+        }
+    }
+
+    fn set(&mut self, places: Range<usize>, word: Word) {
+        if self.depth == 0 {
+            self.root = word;
+            return;
+        }
+        self.words[places.clone()].fill(word);
+        if let Some(doubling) = &mut self.doubling {
+            let copied = doubling.words.len();
+            doubling.words[(2 * places.start).min(copied)..(2 * places.end).min(copied)].fill(word);
         }
     }
 
     /// Puts another segment of the same prefix in the places of the one whose first place this is.
     pub(super) fn replace(&mut self, first: usize, word: Word) {
         debug_assert_eq!(self.at(first).depth(), word.depth());
-        let places = first..first + self.width(word);
-        self.words_mut()[places].fill(word);
+        self.set(first..first + self.width(word), word);
     }
 
-    /// Whether a segment of this depth may be split in a table of `elements`: always, except that hashes which
-    /// agree in dozens of bits must not blow the directory up.
-    pub(super) fn may_split(&self, word: Word, elements: usize) -> bool {
-        let depth = word.depth() + split_step(word.depth());
-        depth <= self.depth || (depth <= DEPTH_MAX && elements >> depth >= 16)
-    }
-
-    /// Replaces the segment at `first` by its parts, each with its number of elements.
-    pub(super) fn split(&mut self, first: usize, parts: &[(Word, usize)]) {
-        let depth = parts[0].0.depth();
-        let mut start = first;
-        while self.depth < depth {
-            self.double();
-            start *= 2;
+    /// Takes a doubling that has begun a step further.
+    pub(super) fn go_on_doubling(&mut self) {
+        let Some(doubling) = &mut self.doubling else {
+            return;
+        };
+        let copied = doubling.words.len() / 2;
+        let step = copied..(copied + STEP).min(self.words.len());
+        doubling
+            .words
+            .extend(self.words[step.clone()].iter().flat_map(|&word| [word; 2]));
+        doubling
+            .counts
+            .extend(self.counts[step].iter().flat_map(|&count| [count, 0]));
+        if doubling.words.len() == 2 * self.words.len() {
+            self.words = std::mem::take(&mut doubling.words).into_boxed_slice();
+            self.counts = std::mem::take(&mut doubling.counts).into_boxed_slice();
+            self.doubling = None;
+            self.depth += 1;
+            self.deepest = 0;
         }
-        if self.depth == depth {
+    }
+
+    /// Whether there are places for the parts of a segment, in a table of `elements`. If not, a doubling has begun, unless
+    /// the directory is large enough for that many elements: hashes that agree in dozens of bits must not blow it up.
+    pub(super) fn make_places(&mut self, word: Word, elements: usize) -> bool {
+        let depth = word.depth() + split_step(word.depth());
+        if depth > self.depth && (depth > DEPTH_MAX || elements >> depth < 16) {
+            return false;
+        }
+        if depth > self.depth && self.depth == 0 {
+            self.depth = depth;
+            self.deepest = 0;
+            self.words = vec![self.root; 1 << depth].into_boxed_slice();
+            self.counts = vec![0; 1 << depth].into_boxed_slice();
+        } else if depth > self.depth && self.doubling.is_none() {
+            let len = 2 * self.words.len();
+            let (words, counts) = (Vec::with_capacity(len), Vec::with_capacity(len));
+            self.doubling = Some(Box::new(Doubling { words, counts }));
+            self.go_on_doubling();
+        }
+        depth <= self.depth
+    }
+
+    /// Replaces a segment by its parts, each with its number of elements. There are places for them.
+    pub(super) fn split(&mut self, first: usize, parts: &[(Word, usize)]) {
+        if parts[0].0.depth() == self.depth {
             self.deepest += parts.len();
         }
+        let mut start = first;
         for &(word, count) in parts {
             let end = start + self.width(word);
-            self.words[start..end].fill(word);
-            self.counts[start] = count as u32;
+            self.set(start..end, word);
+            self.set_count(start, count);
             start = end;
         }
     }
@@ -180,7 +257,7 @@ impl Directory {
         if word.depth() == 0 {
             *self = Directory {
                 root: word,
-                root_count: count as u32,
+                root_count: count as u16,
                 ..Directory::new()
             };
             return;
@@ -188,8 +265,8 @@ impl Directory {
         if self.at(family.start).depth() == self.depth {
             self.deepest -= self.parts(family.clone()).count();
         }
-        self.counts[family.start] = count as u32;
-        self.words[family].fill(word);
+        self.set_count(family.start, count);
+        self.set(family, word);
         while self.deepest == 0 {
             self.halve();
         }
@@ -197,32 +274,14 @@ impl Directory {
 
     /// Bytes of the arrays.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.words) + size_of_val(&*self.counts)
-    }
-
-    fn words_mut(&mut self) -> &mut [Word] {
-        if self.depth == 0 {
-            std::slice::from_mut(&mut self.root)
-        } else {
-            &mut self.words
-        }
-    }
-
-    fn double(&mut self) {
-        let old = self.len();
-        let mut words = Vec::with_capacity(2 * old);
-        let mut counts = Vec::with_capacity(2 * old);
-        for place in 0..old {
-            words.extend([self.at(place); 2]);
-            counts.extend([self.count(place) as u32, 0]);
-        }
-        self.words = words.into_boxed_slice();
-        self.counts = counts.into_boxed_slice();
-        self.depth += 1;
-        self.deepest = 0;
+        let doubling = self.doubling.as_ref().map_or(0, |doubling| {
+            size_of::<Doubling>() + size_of_val(&*doubling.words) + size_of_val(&*doubling.counts)
+        });
+        size_of_val(&*self.words) + size_of_val(&*self.counts) + doubling
     }
 
     fn halve(&mut self) {
+        self.doubling = None;
         self.depth -= 1;
         self.words = self.words.iter().step_by(2).copied().collect();
         self.counts = self.counts.iter().step_by(2).copied().collect();

@@ -221,12 +221,12 @@ impl<T: Slot> Table<T> {
         let tag = bucket.tag(slot);
         let address = bucket.take(slot);
         // Should `make` panic, the element is gone and the numbers say so.
-        *self.directory.count_mut(first) -= 1;
+        self.directory.count_down(first);
         self.len -= 1;
         // SAFETY: the slot owned the item and is empty now.
         let item = make(unsafe { from_raw(address) });
         bucket.put(slot, tag, into_raw(item));
-        *self.directory.count_mut(first) += 1;
+        self.directory.count_up(first);
         self.len += 1;
     }
 
@@ -243,11 +243,11 @@ impl<T: Slot> Table<T> {
                 // SAFETY: the segment in charge, owned by this table, which is borrowed exclusively.
                 let segment = unsafe { word.view_mut() };
                 let (bucket, slot) = segment::place(segment, word.tag(hash), address);
-                *self.directory.count_mut(first) += 1;
+                self.directory.count_up(first);
                 self.len += 1;
                 break Found { word, bucket, slot };
             }
-            self.make_room(first);
+            self.make_room(hash);
         };
         self.loc(hash, found)
     }
@@ -272,7 +272,7 @@ impl<T: Slot> Table<T> {
         // SAFETY: an occupied slot, hence not of NOTHING; an own segment, which is borrowed exclusively.
         let address = segment::unplace(unsafe { word.view_mut() }, bucket, slot);
         let first = self.directory.first(loc.place as usize);
-        *self.directory.count_mut(first) -= 1;
+        self.directory.count_down(first);
         self.len -= 1;
         self.give_back_room(first);
         // SAFETY: the slot owned the item and is empty now.
@@ -297,6 +297,11 @@ impl<T: Slot> Table<T> {
     /// grow. Sparse segments are taken up again by later deletions in them, or by [`Table::tidy`].
     pub fn set_frozen(&mut self, frozen: bool) {
         self.frozen = frozen;
+    }
+
+    /// What [`Table::set_frozen`] has said.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// First stage of a prefetched lookup: asks the cache for the bucket.

@@ -20,14 +20,17 @@ use std::ops::Range;
 const MERGE: usize = SPLIT_BUCKETS * SLOTS * 15 / 32;
 
 impl<T: Slot> Table<T> {
-    /// Enlarges the segment at `first`, or splits it.
+    /// Enlarges the segment in charge of `hash`, or splits it.
     #[cold]
     #[inline(never)]
-    pub(super) fn make_room(&mut self, first: usize) {
-        let word = self.directory.at(first);
+    pub(super) fn make_room(&mut self, hash: u64) {
+        self.directory.go_on_doubling();
+        let word = self.directory.word(hash);
+        let split = word.buckets() >= SPLIT_BUCKETS && self.directory.make_places(word, self.len);
+        let first = self.directory.first(self.directory.place(hash));
         if word.is_nothing() {
             self.install(first, Word::allocate(1, word.depth(), 0));
-        } else if word.buckets() >= SPLIT_BUCKETS && self.directory.may_split(word, self.len) {
+        } else if split {
             self.split(first);
         } else {
             let size = next_size(word.buckets())

@@ -80,7 +80,7 @@ impl<T: Slot> Table<T> {
                         // SAFETY: as above.
                         let address = unsafe { word.view_mut() }[bucket].take(slot);
                         // Counted before the item's own destructor runs, which might panic.
-                        *self.directory.count_mut(place) -= 1;
+                        self.directory.count_down(place);
                         self.len -= 1;
                         dropped += 1;
                         // SAFETY: the slot owned the item and is empty now.
@@ -119,13 +119,11 @@ impl<T: Slot> Table<T> {
         } else {
             self.largest
         };
-        let spread = most.next_power_of_two();
         for _ in 0..128 + self.segment_bytes / size_of::<Bucket>() {
             let draw = rng.u64(..);
             let place = self.directory.place(draw);
             let word = self.directory.at(place);
-            // The bits below the place: a number of buckets has at most 14, a slot 3.
-            let bucket = (draw as usize / SLOTS) & (spread - 1);
+            let bucket = rng.usize(..most);
             if self.directory.first(place) != place || bucket >= word.buckets() {
                 continue;
             }

@@ -29,9 +29,9 @@ pub(super) const SPLIT_BUCKETS: usize = 64;
 /// Low tag bits a segment may do without. At 10 known bits one lookup in two hundred touches a wrong key.
 pub(super) const LOSS_MAX: u32 = 6;
 
-/// Numbers of buckets up to the split: jemalloc's size classes, so that no allocation is rounded up.
-const CLASSES: [u8; 20] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64,
+/// Numbers of buckets: jemalloc's size classes, so that no allocation is rounded up.
+const CLASSES: [u8; 23] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
 ];
 /// Beyond that (only when hashes collide in their first dozens of bits) sizes double up to here.
 const BUCKETS_MAX: usize = 1 << 12;

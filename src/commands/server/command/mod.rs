@@ -42,7 +42,7 @@ static HELP: Command = Command::server("HELP", help)
     .categories(&[Category::Connection]);
 
 /// The command called `get` or `config|get`, by the name it answers to; subcommands by their own.
-fn named<'a>(table: &'a CommandTable, name: &[u8]) -> Option<&'a Cmd> {
+pub fn named<'a>(table: &'a CommandTable, name: &[u8]) -> Option<&'a Cmd> {
     let mut words = name.splitn(2, |&byte| byte == b'|');
     let cmd = table.find(words.next()?)?;
     match words.next() {

@@ -1,7 +1,7 @@
 //! What INFO tells of memory.
 
 use super::{Report, ratio};
-use crate::config::Named;
+use crate::config::values::Named;
 use crate::server::Server;
 use crate::server::usage::Usage;
 use crate::sys::host;

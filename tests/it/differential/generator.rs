@@ -1,0 +1,422 @@
+//! Draws random commands from the grammar.
+//!
+//! Keys are few and named after the type they mostly hold, so that commands meet data of their type often and
+//! of another type now and then. What would make two correct servers differ is avoided here: times that run
+//! out while a round runs (very short ones are followed by a pause and a look at every key), waits without an
+//! end, random choices within a transaction.
+
+use fastrand::Rng;
+
+use super::grammar::{self, Rule};
+
+/// One step of a round.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// A request on one of the connections.
+    Send { client: usize, args: Vec<Vec<u8>> },
+    /// A blocking request on the connection kept for it; its reply is awaited by `Unpark`.
+    Park { args: Vec<Vec<u8>> },
+    /// Unblock that connection if it is still blocked, and compare what it was told.
+    Unpark,
+    /// Wait for keys with a very short life to pass, and touch every key so that they are gone.
+    Pause { millis: u64 },
+}
+
+/// Connections that a round uses.
+pub const CLIENTS: usize = 3;
+
+/// Keys that commands find by chance; those with lives among them.
+pub const KEYS: &[&str] = &[
+    "s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1",
+];
+
+/// Sorted sets whose scores are all zero.
+const LEX_KEYS: &[&str] = &["y0", "y1"];
+
+/// How long the shortest life may last; anything longer must not end within a round.
+const SHORT_MS: i64 = 10;
+
+pub struct Generator {
+    rng: Rng,
+    in_multi: [bool; CLIENTS],
+    parked: bool,
+    /// (Sum of the weights, the rules) of each family.
+    families: Vec<(u32, Vec<Rule>)>,
+}
+
+impl Generator {
+    /// Commands that a server of this version knows.
+    pub fn new(seed: u64, version: (u32, u32)) -> Generator {
+        let families = [
+            grammar::STRINGS,
+            grammar::KEYS,
+            grammar::LISTS,
+            grammar::SETS,
+            grammar::HASHES,
+            grammar::ZSETS,
+            grammar::CONNECTION,
+        ];
+        let families = families.map(|rules| {
+            let known: Vec<Rule> = rules.iter().copied().filter(|(since, ..)| *since <= version).collect();
+            (known.iter().map(|(_, weight, _)| weight).sum(), known)
+        });
+        Generator {
+            rng: Rng::with_seed(seed),
+            in_multi: [false; CLIENTS],
+            parked: false,
+            families: families.into(),
+        }
+    }
+
+    /// The steps of one round, about `count` of them.
+    pub fn round(&mut self, count: usize) -> Vec<Step> {
+        self.in_multi = [false; CLIENTS];
+        self.parked = false;
+        let mut steps = Vec::with_capacity(count + 16);
+        while steps.len() < count {
+            self.step(&mut steps);
+        }
+        if self.parked {
+            steps.push(Step::Unpark);
+        }
+        steps
+    }
+
+    fn step(&mut self, steps: &mut Vec<Step>) {
+        if self.rng.u32(..400) == 0 && !self.parked {
+            self.parked = true;
+            let template = self.pick(&[
+                "(BLPOP|BRPOP) <list>+ 0",
+                "BLMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT) 0",
+                "(BZPOPMIN|BZPOPMAX) <zset>+ 0",
+                "BLMPOP 0 <lists> (LEFT|RIGHT) COUNT 2",
+                "BZMPOP 0 <zsets> (MIN|MAX)",
+            ]);
+            let args = self.expand(template);
+            steps.push(Step::Park { args });
+            return;
+        }
+        if self.parked && self.rng.u32(..30) == 0 {
+            self.parked = false;
+            steps.push(Step::Unpark);
+            return;
+        }
+        // Mostly one connection talks; transactions meet the others' writes.
+        let client = if self.rng.u32(..4) > 0 { 0 } else { self.rng.usize(..CLIENTS) };
+        let family = if self.rng.u32(..12) == 0 { 6 } else { self.rng.usize(..6) };
+        let rule = self.rule(family);
+        let mut args = self.expand(rule);
+        self.mutate(&mut args);
+        if self.in_multi[client] && is_random(&args) {
+            return;
+        }
+        let short = self.keep_from_expiring(&mut args, self.in_multi[client]);
+        keep_small(&mut args);
+        match upper(&args[0]).as_slice() {
+            b"MULTI" => self.in_multi[client] = true,
+            b"EXEC" | b"DISCARD" | b"RESET" => self.in_multi[client] = false,
+            _ => {}
+        }
+        steps.push(Step::Send { client, args });
+        if short {
+            steps.push(Step::Pause { millis: SHORT_MS as u64 + 15 });
+        }
+    }
+
+    fn rule(&mut self, family: usize) -> &'static str {
+        let (sum, rules) = &self.families[family];
+        let mut at = self.rng.u32(..*sum);
+        for (_, weight, template) in rules {
+            if at < *weight {
+                return template;
+            }
+            at -= weight;
+        }
+        "PING"
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.rng.usize(..from.len())]
+    }
+
+    /// Expand a template into the words of a request.
+    pub fn expand(&mut self, template: &str) -> Vec<Vec<u8>> {
+        let mut args = Vec::new();
+        self.sequence(template, &mut args);
+        args
+    }
+
+    /// Expand a blank-separated sequence of items.
+    fn sequence(&mut self, template: &str, args: &mut Vec<Vec<u8>>) {
+        let mut rest = template.trim_start();
+        while !rest.is_empty() {
+            let (item, after) = split_item(rest);
+            let (item, repeated) = match item.strip_suffix('+') {
+                Some(item) => (item, true),
+                None => (item, false),
+            };
+            let times = if repeated { 1 + self.rng.usize(..4).min(self.rng.usize(..4)) } else { 1 };
+            for _ in 0..times {
+                self.item(item, args);
+            }
+            rest = after.trim_start();
+        }
+    }
+
+    fn item(&mut self, item: &str, args: &mut Vec<Vec<u8>>) {
+        if let Some(inside) = item.strip_prefix('[') {
+            if self.rng.u32(..5) < 2 {
+                self.alternative(&inside[..inside.len() - 1], args);
+            }
+        } else if let Some(inside) = item.strip_prefix('(') {
+            self.alternative(&inside[..inside.len() - 1], args);
+        } else if let Some(name) = item.strip_prefix('<') {
+            self.token(&name[..name.len() - 1], args);
+        } else {
+            args.push(item.as_bytes().to_vec());
+        }
+    }
+
+    fn alternative(&mut self, inside: &str, args: &mut Vec<Vec<u8>>) {
+        let choices = split_alternatives(inside);
+        let choice = choices[self.rng.usize(..choices.len())];
+        self.sequence(choice, args);
+    }
+
+    /// Draw one of the named tokens; some are several words.
+    fn token(&mut self, name: &str, args: &mut Vec<Vec<u8>>) {
+        let small = |rng: &mut Rng| rng.i64(-6..8).to_string();
+        let word = match name {
+            "str" => return args.push(self.key('s')),
+            "list" => return args.push(self.key('l')),
+            "set" => return args.push(self.key('e')),
+            "hash" => return args.push(self.key('h')),
+            "zset" => return args.push(self.key('z')),
+            "lexset" if self.rng.u32(..12) == 0 => return args.push(self.key('s')),
+            "lexset" => LEX_KEYS[self.rng.usize(..LEX_KEYS.len())].to_string(),
+            "any" => return args.push(self.key('?')),
+            "lists" | "sets" | "zsets" => {
+                let kind = if name == "sets" { 'e' } else { name.chars().next().unwrap_or('l') };
+                let count = 1 + self.rng.usize(..3);
+                args.push(match self.rng.u32(..25) {
+                    0 => self.edge(),
+                    _ => count.to_string().into_bytes(),
+                });
+                for _ in 0..count {
+                    let kind = if name == "zsets" && self.rng.u32(..6) == 0 { 'e' } else { kind };
+                    args.push(self.key(kind));
+                }
+                return;
+            }
+            "val" | "elem" | "field" => return args.push(self.value()),
+            "int" if self.rng.u32(..6) == 0 => return args.push(self.edge()),
+            "int" => self.rng.i64(-100..1000).to_string(),
+            "badint" => self.pick(&["abc", "", "-1", "1.5", "9223372036854775808"]).to_string(),
+            "float" | "score" => return args.push(self.float()),
+            "count" | "randcount" if self.rng.u32(..15) == 0 => return args.push(self.small_edge()),
+            "count" => self.rng.i64(0..6).to_string(),
+            "randcount" => small(&mut self.rng),
+            "index" if self.rng.u32(..20) == 0 => return args.push(self.edge()),
+            "index" => small(&mut self.rng),
+            "offset" => match self.rng.u32(..12) {
+                0 => "-1".to_string(),
+                1 => "536870912".to_string(),
+                2 => "9223372036854775807".to_string(),
+                _ => self.rng.i64(0..60).to_string(),
+            },
+            "db" if self.rng.u32(..12) == 0 => return args.push(self.edge()),
+            "db" => self.rng.i64(0..3).to_string(),
+            "s" => self.pick(&["100", "5000", "0", "-1", "86400", "9223372036854775", "9223372036854775807", "x"]).to_string(),
+            "ms" => self.pick(&["100000", "5000000", "0", "-5", "5", "9223372036854775807", "9223372036854775000"]).to_string(),
+            "at" => self.pick(&["33177117420", "33177117999", "1", "0", "-7", "9223372036854775807", "y"]).to_string(),
+            "msat" => self.pick(&["33177117420000", "33177117999123", "1", "0", "-7", "9223372036854775807"]).to_string(),
+            "wait" => self.pick(&["0.01", "0.01", "0.01", "0.01", "x", "-1", "", "nan"]).to_string(),
+            "badcursor" => self.pick(&["x", "-1", "", "1.5", "18446744073709551616", "0x1", " 1"]).to_string(),
+            "pattern" => self.pick(&["*", "?0", "[a-f]*", "s?", "*1*", "[^s]*", "\\*", "e0", "k[", "", "**a**"]).to_string(),
+            "type" => self.pick(&["string", "list", "set", "ZSET", "hash", "stream", "nosuch"]).to_string(),
+            "by" => self.pick(&["w_*", "h0->*", "h*->a", "*", "nokey_*"]).to_string(),
+            "get" => self.pick(&["#", "w_*", "s*", "h0->*", "h*->a", "*"]).to_string(),
+            "min" | "max" => self.pick(&["-inf", "+inf", "0", "1", "(1", "(2.5", "3", "-3", "1e2", "(inf", "x", "nan", "("]).to_string(),
+            "lexmin" | "lexmax" => self.pick(&["-", "+", "[a", "(a", "[c", "(f", "[", "(", "x", "", "[m1", "[z"]).to_string(),
+            _ => unreachable!("no token is called {name}"),
+        };
+        args.push(word.into_bytes());
+    }
+
+    /// A key, mostly of one kind.
+    fn key(&mut self, kind: char) -> Vec<u8> {
+        let name = KEYS[self.rng.usize(..KEYS.len())];
+        if kind == '?' || self.rng.u32(..12) == 0 {
+            return name.as_bytes().to_vec();
+        }
+        let own: Vec<&str> = KEYS.iter().copied().filter(|name| name.starts_with(kind)).collect();
+        self.pick(&own).as_bytes().to_vec()
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        match self.rng.u32(..24) {
+            0 => Vec::new(),
+            1 => vec![b'x'; 44 + self.rng.usize(..2)],
+            2 => vec![b'y'; 64 + self.rng.usize(..2)],
+            3 => (0..self.rng.usize(..12)).map(|_| self.rng.u8(..)).collect(),
+            4 => self.edge(),
+            5 => self.float(),
+            6 => vec![self.rng.u8(b'a'..b'd'); 60 + self.rng.usize(..200)],
+            7..=11 => self.rng.i64(-3..30).to_string().into_bytes(),
+            12 => self.rng.i64(..).to_string().into_bytes(),
+            13..=15 => format!("m{}", self.rng.u32(..40)).into_bytes(),
+            _ => vec![self.rng.u8(b'a'..b'h')],
+        }
+    }
+
+    fn float(&mut self) -> Vec<u8> {
+        match self.rng.u32(..8) {
+            0 => self
+                .pick(&[
+                    "inf", "-inf", "nan", "1e308", "-1e308", "1e-300", "0x10", "3.", ".5", "1e5", "+1", "-0", "0.1", "1e17", "123456789012345678",
+                    "1.7976931348623157e308", "5e-324", "", " 1", "1 ", "abc", "17179869184.000001", "1e400",
+                ])
+                .as_bytes()
+                .to_vec(),
+            1 | 2 => format!("{}.{}", self.rng.i32(-50..50), self.rng.u32(..1000)).into_bytes(),
+            3 => format!("{}", self.rng.f64() * 100.0).into_bytes(),
+            _ => self.rng.i32(-10..20).to_string().into_bytes(),
+        }
+    }
+
+    fn edge(&mut self) -> Vec<u8> {
+        self.pick(&[
+            "0", "-0", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "4294967295", "4294967296",
+            "2147483647", "2147483648", "-2147483649", "18446744073709551615", "18446744073709551616", "1e3", "01", "+1", " 1", "", "abc", "1.5",
+        ])
+        .as_bytes()
+        .to_vec()
+    }
+
+    /// Edges for counts that may size a reply.
+    fn small_edge(&mut self) -> Vec<u8> {
+        self.pick(&["0", "-1", "-9223372036854775808", "9223372036854775808", "9223372036854775807", "01", "", "abc", "1.5", "40"]).as_bytes().to_vec()
+    }
+
+    /// Now and then spoil a request: a word too many or too few, words in another order, other case.
+    fn mutate(&mut self, args: &mut Vec<Vec<u8>>) {
+        let lexical = upper(&args[0]) == b"ZADD" && args.get(1).is_some_and(|key| key.starts_with(b"y"));
+        match self.rng.u32(..60) {
+            0..=5 if lexical => {}
+            0 if args.len() > 1 => {
+                args.pop();
+            }
+            1 => {
+                let extra = self.value();
+                args.push(extra);
+            }
+            2 if args.len() > 3 => {
+                let (from, to) = (self.rng.usize(1..args.len()), self.rng.usize(1..args.len()));
+                args.swap(from, to);
+            }
+            3 if args.len() > 1 => {
+                let at = self.rng.usize(1..args.len());
+                args[at] = self.edge();
+            }
+            4 if args.len() > 2 => {
+                let at = self.rng.usize(1..args.len());
+                args.remove(at);
+            }
+            5 if args.len() > 2 => {
+                let at = self.rng.usize(2..args.len());
+                let again = args[at].clone();
+                args.push(again);
+            }
+            6..=12 => args[0].make_ascii_lowercase(),
+            13..=15 => args.iter_mut().skip(2).filter(|arg| arg.len() > 1).for_each(|arg| arg.make_ascii_lowercase()),
+            _ => {}
+        }
+    }
+
+    /// Replace lives that would end within the round; true when a very short one is left, which the caller
+    /// lets pass. Within a transaction none is left, as its end is not the time it is queued.
+    fn keep_from_expiring(&mut self, args: &mut [Vec<u8>], queued: bool) -> bool {
+        let name = upper(&args[0]);
+        let mut short = false;
+        for at in 1..args.len() {
+            let before = upper(&args[at - 1]);
+            let seconds = before == b"EX" || at == 2 && (name == b"EXPIRE" || name == b"SETEX");
+            let millis = before == b"PX" || at == 2 && (name == b"PEXPIRE" || name == b"PSETEX");
+            let Some(number) = std::str::from_utf8(&args[at]).ok().and_then(|text| text.parse::<i64>().ok()) else {
+                continue;
+            };
+            if millis && (1..=SHORT_MS).contains(&number) && !queued {
+                short = true;
+            } else if (millis && (1..100_000).contains(&number)) || (seconds && (1..100).contains(&number)) {
+                args[at] = b"100000".to_vec();
+            }
+        }
+        short
+    }
+}
+
+/// Make sure that a request does not wait for ever, nor asks for a reply of gigabytes.
+pub fn keep_small(args: &mut [Vec<u8>]) {
+    let name = upper(&args[0]);
+    let at = match name.as_slice() {
+        b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" => {
+            let count = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
+            if count.is_some_and(|count| count < -1000 && count > i64::MIN) {
+                args[2] = b"-7".to_vec();
+            }
+            return;
+        }
+        b"CLIENT" if args.len() > 2 && upper(&args[1]) == b"PAUSE" => 2,
+        b"BLMPOP" | b"BZMPOP" => 1,
+        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BZPOPMIN" | b"BZPOPMAX" => args.len() - 1,
+        _ => return,
+    };
+    let refused: [&[u8]; 4] = [b"x", b"-1", b"", b"nan"];
+    if at < args.len() && at > 0 && !refused.contains(&args[at].as_slice()) {
+        args[at] = if name == b"CLIENT" { b"x".to_vec() } else { b"0.01".to_vec() };
+    }
+}
+
+/// Requests whose reply is a matter of chance or of the table's order, which the runner follows up.
+pub fn is_random(args: &[Vec<u8>]) -> bool {
+    matches!(
+        upper(&args[0]).as_slice(),
+        b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" | b"RANDOMKEY" | b"SCAN" | b"SSCAN" | b"HSCAN" | b"ZSCAN"
+    )
+}
+
+pub fn upper(word: &[u8]) -> Vec<u8> {
+    word.to_ascii_uppercase()
+}
+
+/// Split the first item off a sequence.
+fn split_item(text: &str) -> (&str, &str) {
+    let mut depth = 0;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '[' | '(' | '<' => depth += 1,
+            ']' | ')' | '>' => depth -= 1,
+            ' ' if depth == 0 => return text.split_at(at),
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+/// Split at the bars of the outermost level.
+fn split_alternatives(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '[' | '(' | '<' => depth += 1,
+            ']' | ')' | '>' => depth -= 1,
+            '|' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
