@@ -16,6 +16,7 @@ pub mod shutdown;
 pub mod testing;
 pub mod traffic;
 pub mod turn;
+pub mod usage;
 
 use mio::Registry;
 
@@ -69,6 +70,8 @@ pub struct Net {
 /// What is known of the process itself.
 pub struct Process {
     pub run_id: String,
+    /// Names this server's history of changes.
+    pub replication_id: String,
     /// Absolute path of the configuration file; empty without one.
     pub config_file: String,
     pub executable: String,
@@ -128,6 +131,7 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {
+                replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 config_file: String::new(),
                 executable: String::new(),
