@@ -61,6 +61,8 @@ pub struct Env {
     pub expiry_paused: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
     pub next_expiry_ms: u64,
+    /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
+    pub packed_threshold_bytes: u32,
     pub hint: HashHint,
 }
 
@@ -78,6 +80,7 @@ impl Env {
             no_touch: false,
             expiry_paused: false,
             next_expiry_ms: u64::MAX,
+            packed_threshold_bytes: 0,
             hint: HashHint::default(),
         }
     }
