@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use redoubt::config::values::Text;
 use redoubt::config::{self, Config, Host, Invocation, Sources};
 use redoubt::dispatch::table::CommandTable;
-use redoubt::server::{Server, boot, log};
+use redoubt::server::{Server, boot, host, log};
+use redoubt::sys::crash::Hooks;
 use redoubt::util::version;
 
 fn main() -> ExitCode {
@@ -102,14 +103,33 @@ fn run(config: Config, host: Starting, file: Option<PathBuf>) -> io::Result<i32>
         version::GIT_SHA1,
         std::process::id()
     );
+    boot::greet(&config);
     let table = boot::command_table(&host.renames).map_err(io::Error::other)?;
-    let listeners = boot::listen(&config)?;
+    let surroundings = host::Host::new(&config, called_as());
+    if config.daemonize && !surroundings.is_supervised() {
+        redoubt::sys::process::daemonize()?;
+    }
+    let signals = redoubt::sys::signals::install()?;
+    redoubt::sys::crash::install_panic_hook();
+    redoubt::sys::crash::install(Hooks { activity: || "", details: |_| {} })?;
+    redoubt::sys::crash::set_enabled(config.crash_log_enabled)?;
     let poll = mio::Poll::new()?;
+    let listeners = boot::listen(&config)?;
     let mut server = Server::new(config, table);
+    server.host = surroundings;
     server.process.config_file = file.map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+    server.settle_down()?;
     ::log::info!("Server initialized");
-    ::log::info!("Ready to accept connections tcp");
-    server.serve_forever(poll, listeners)?;
+    for listener in &listeners {
+        ::log::info!("Ready to accept connections {}", if listener.path().is_some() { "unix" } else { "tcp" });
+    }
+    server.host.ready();
+    server.serve_forever(poll, listeners, &signals)?;
     server.farewell();
     Ok(server.shutdown.exit.unwrap_or(0))
+}
+
+/// The name the binary was called by, as `ps` is to show it.
+fn called_as() -> Text {
+    redoubt::sys::title::args().into_iter().next().map(OsStringExt::into_vec).unwrap_or_default()
 }

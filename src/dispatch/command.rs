@@ -124,6 +124,8 @@ pub struct Command {
     pub history: &'static [(&'static str, &'static str)],
     pub deprecated_since: Option<&'static str>,
     pub replaced_by: Option<&'static str>,
+    /// Made for servers and their tests rather than for applications.
+    pub internal: bool,
     pub subcommands: &'static [&'static Command],
 }
 
@@ -146,6 +148,7 @@ impl Command {
             history: &[],
             deprecated_since: None,
             replaced_by: None,
+            internal: false,
             subcommands: &[],
         }
     }
@@ -203,7 +206,7 @@ impl Command {
         Command { keys, ..self }
     }
 
-    /// Its own key search; COMMAND INFO then shows `movablekeys`.
+    /// Its own key search, where the specs cannot say it all.
     pub const fn keys_fn(self, find: KeysFn) -> Command {
         Command { keys_fn: Some(find), ..self }
     }
@@ -224,6 +227,11 @@ impl Command {
 
     pub const fn deprecated(self, since: &'static str, replaced_by: &'static str) -> Command {
         Command { deprecated_since: Some(since), replaced_by: Some(replaced_by), ..self }
+    }
+
+    /// Made for servers and their tests rather than for applications (`syscmd` in COMMAND DOCS).
+    pub const fn internal(self) -> Command {
+        Command { internal: true, ..self }
     }
 
     /// Whether a request of `argc` words can be this command.

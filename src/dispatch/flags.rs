@@ -105,11 +105,11 @@ impl Flags {
             (Flag::Fast, "fast"),
             (Flag::NoAuth, "no_auth"),
             (Flag::MayReplicate, "may_replicate"),
+            (Flag::NoMandatoryKeys, "no_mandatory_keys"),
             (Flag::NoAsyncLoading, "no_async_loading"),
             (Flag::NoMulti, "no_multi"),
             (Flag::MovableKeys, "movablekeys"),
             (Flag::AllowBusy, "allow_busy"),
-            (Flag::NoMandatoryKeys, "no_mandatory_keys"),
         ];
         SHOWN.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }

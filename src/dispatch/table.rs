@@ -6,7 +6,7 @@
 
 use super::command::{Command, Handler};
 use super::flags::{Categories, Flag, Flags};
-use super::keyspec::{Begin, Find, Keys};
+use super::keyspec::{Begin, Find, Keys, Use};
 use crate::resp::Args;
 
 /// A command in the table: its declaration and what follows from it.
@@ -24,6 +24,8 @@ pub struct Cmd {
     pub subcommands: Vec<u16>,
     /// Index of the first key, where it is the same in every request; 0: none, or it is not.
     pub first_key: usize,
+    /// First and last key and the step between keys, as far as three numbers can say it: COMMAND INFO's old fields.
+    pub key_range: (i32, i32, i32),
 }
 
 /// All commands.
@@ -45,6 +47,32 @@ pub enum TableError {
     NoSuchCommand,
     #[error("Target command name already exists")]
     NameTaken,
+}
+
+/// What three numbers can say of key specs, and whether they leave something out (`movablekeys`).
+///
+/// One range at a fixed place says everything; several count as one range while each begins where the one before ended.
+fn legacy_range(specs: &[Keys]) -> (bool, (i32, i32, i32)) {
+    if let [Keys { begin: Begin::Index(first), find: Find::Range { last, step, .. }, uses, .. }] = specs {
+        let last = if *last >= 0 { first + last } else { *last };
+        return (uses.has(Use::Incomplete), (*first, last, *step));
+    }
+    let mut movable = false;
+    let mut range: Option<(i32, i32)> = None;
+    for spec in specs {
+        movable |= spec.uses.has(Use::Incomplete);
+        let (Begin::Index(begin), Find::Range { last, step: 1, .. }) = (spec.begin, spec.find) else {
+            movable = true;
+            continue;
+        };
+        let last = if last >= 0 { begin + last } else { last };
+        match range {
+            Some((_, before)) if before != begin - 1 => movable = true,
+            Some((first, _)) => range = Some((first, last)),
+            None => range = Some((begin, last)),
+        }
+    }
+    (movable, range.map_or((0, 0, 0), |(first, last)| (first, last, 1)))
 }
 
 #[inline]
@@ -99,8 +127,7 @@ impl CommandTable {
             Some(parent) => format!("{}|{own}", self.commands[parent as usize].full_name),
             None => own,
         };
-        let movable = spec.keys_fn.is_some()
-            || spec.keys.iter().any(|keys| !matches!((keys.begin, keys.find), (Begin::Index(_), Find::Range { .. })));
+        let (movable, key_range) = legacy_range(spec.keys);
         self.commands.push(Cmd {
             id,
             spec,
@@ -109,6 +136,7 @@ impl CommandTable {
             categories: spec.all_categories(),
             parent,
             subcommands: Vec::new(),
+            key_range,
             first_key: match spec.keys.first() {
                 Some(Keys { begin: Begin::Index(at), find: Find::Range { .. }, .. }) => *at as usize,
                 _ => 0,

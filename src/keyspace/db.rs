@@ -59,6 +59,8 @@ pub struct Env {
     pub no_touch: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
+    pub packed_threshold_bytes: u32,
     pub hint: HashHint,
 }
 
@@ -75,6 +77,7 @@ impl Env {
             access: access::Policy::default(),
             no_touch: false,
             expiry_paused: false,
+            packed_threshold_bytes: 0,
             hint: HashHint::default(),
         }
     }

@@ -1,9 +1,11 @@
 //! How the server comes to life, and the loop it then lives in.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use mio::{Events, Poll, Token, Waker};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::commands;
 use crate::config::Config;
@@ -12,12 +14,39 @@ use crate::net::listener::{self, Listener};
 use crate::server::Server;
 use crate::server::traffic::LISTENER_TOKENS;
 use crate::server::turn::Turn;
+use crate::sys::signals::Signals;
 
 /// Woken by a background thread that has got on.
 const WAKER: Token = Token(usize::MAX);
 
+/// The token of signals.
+const SIGNALS: Token = Token(usize::MAX - 1);
+
 /// Events taken from the kernel in one go.
 const EVENTS: usize = 1024;
+
+/// Says who is starting, on which port: by a banner where somebody may be watching, else by a log line.
+pub fn greet(config: &Config) {
+    let watched = config.logfile.is_empty() && io::IsTerminal::is_terminal(&io::stdout());
+    if !watched && !config.always_show_logo {
+        log::info!("Running mode=standalone, port={}.", config.port);
+        return;
+    }
+    log::info!(
+        "\n
+      _____
+     |_| |_|     Redoubt {}, serving as Redis {}
+     | |_| |
+     |     |     Running in standalone mode
+    /| [ ] |\\    Port: {}
+   /_|_[_]_|_\\   PID: {}
+",
+        crate::util::version::REDOUBT,
+        crate::util::version::REDIS,
+        config.port,
+        std::process::id()
+    );
+}
 
 /// The command table under these renames; it lives as long as the process.
 pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTable, TableError> {
@@ -29,6 +58,24 @@ pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTab
 /// # Errors
 /// The first address that must be there and is not, with the kernel's reason.
 pub fn listen(config: &Config) -> io::Result<Vec<Listener>> {
+    let mut listeners = listen_tcp(config)?;
+    if let Some(path) = &config.unixsocket {
+        let path = String::from_utf8_lossy(path).into_owned();
+        listeners.push(Listener::unix(path.as_ref(), config.unixsocketperm, config.tcp_backlog as i32)?);
+    }
+    Ok(listeners)
+}
+
+/// Registers the listeners under their tokens.
+pub fn register(listeners: &mut [Listener], registry: &Registry) -> io::Result<()> {
+    for (i, listener) in listeners.iter_mut().enumerate() {
+        listener.register(registry, Token(LISTENER_TOKENS + i))?;
+    }
+    Ok(())
+}
+
+/// As [`listen`], the TCP sockets only.
+pub fn listen_tcp(config: &Config) -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     let backlog = config.tcp_backlog as i32;
     if config.port != 0 {
@@ -51,10 +98,6 @@ pub fn listen(config: &Config) -> io::Result<Vec<Listener>> {
             }
         }
     }
-    if let Some(path) = &config.unixsocket {
-        let path = String::from_utf8_lossy(path).into_owned();
-        listeners.push(Listener::unix(path.as_ref(), config.unixsocketperm, backlog)?);
-    }
     Ok(listeners)
 }
 
@@ -63,12 +106,11 @@ impl Server {
     ///
     /// # Errors
     /// When the kernel's event queue fails, which leaves nothing to go on with.
-    pub fn serve_forever(&mut self, mut poll: Poll, listeners: Vec<Listener>) -> io::Result<()> {
+    pub fn serve_forever(&mut self, mut poll: Poll, listeners: Vec<Listener>, signals: &Signals) -> io::Result<()> {
         self.net.registry = Some(poll.registry().try_clone()?);
         self.net.listeners = listeners;
-        for (i, listener) in self.net.listeners.iter_mut().enumerate() {
-            listener.register(poll.registry(), Token(LISTENER_TOKENS + i))?;
-        }
+        register(&mut self.net.listeners, poll.registry())?;
+        poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         self.env.reclaim.on_progress(Box::new(move || {
             let _ = waker.wake();
@@ -89,6 +131,11 @@ impl Server {
             for event in events.iter() {
                 match event.token().0 {
                     _ if event.token() == WAKER => {}
+                    _ if event.token() == SIGNALS => {
+                        if signals.take().is_some() {
+                            self.shut_down_by_signal(signals);
+                        }
+                    }
                     token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                     slot => self.client_event(slot, event.is_readable(), event.is_writable()),
                 }

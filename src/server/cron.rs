@@ -3,6 +3,11 @@
 use crate::server::Server;
 use crate::stats::rates::Rate;
 
+/// The most often that the clock's work is done, per second.
+const HZ_MAX: u32 = 500;
+/// Clients to look after per tick, from which on `dynamic-hz` ticks more often.
+const CLIENTS_PER_TICK: usize = 200;
+
 /// When the clock's work was last done.
 #[derive(Default)]
 pub struct Cron {
@@ -10,6 +15,8 @@ pub struct Cron {
     pub due_ns: u64,
     /// Whether DEBUG SET-ACTIVE-EXPIRE has stopped the expiry cycle.
     pub expiry_stopped: bool,
+    /// Whether DEBUG PAUSE-CRON has stopped everything here.
+    pub paused: bool,
     sampled_ms: u64,
 }
 
@@ -22,8 +29,10 @@ impl Server {
         let started_ns = self.clock.now_ns;
         self.clock.sync();
         self.thaw_time();
-        let hz = u64::from(self.env.config.hz.clamp(1, 500));
-        self.cron.due_ns = self.clock.now_ns + 1_000_000_000 / hz;
+        self.cron.due_ns = self.clock.now_ns + 1_000_000_000 / u64::from(self.hz());
+        if self.cron.paused {
+            return;
+        }
         if self.pause.is_over(self.env.now_ms) {
             self.end_pause();
         }
@@ -31,6 +40,15 @@ impl Server {
         self.check_clients();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
+    }
+
+    /// How often a second the clock's work is done: as configured, or with `dynamic-hz` more often for many clients.
+    pub fn hz(&self) -> u32 {
+        let mut hz = self.env.config.hz.clamp(1, HZ_MAX);
+        while self.env.config.dynamic_hz && hz < HZ_MAX && self.clients.len() / hz as usize > CLIENTS_PER_TICK {
+            hz = (hz * 2).min(HZ_MAX);
+        }
+        hz
     }
 
     fn sample_rates(&mut self) {

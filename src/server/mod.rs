@@ -6,6 +6,7 @@
 pub mod boot;
 pub mod clock;
 pub mod cron;
+pub mod host;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -15,6 +16,7 @@ pub mod shutdown;
 pub mod testing;
 pub mod traffic;
 pub mod turn;
+pub mod usage;
 
 use mio::Registry;
 
@@ -68,6 +70,8 @@ pub struct Net {
 /// What is known of the process itself.
 pub struct Process {
     pub run_id: String,
+    /// Names this server's history of changes.
+    pub replication_id: String,
     /// Absolute path of the configuration file; empty without one.
     pub config_file: String,
     pub executable: String,
@@ -99,6 +103,7 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub process: Process,
+    pub host: host::Host,
     /// Commands that take at least this long are looked at for the slow log and the latency monitor.
     pub slow_ns: u64,
 }
@@ -126,6 +131,7 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {
+                replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 config_file: String::new(),
                 executable: String::new(),
@@ -134,6 +140,7 @@ impl Server {
                 supervised: "no",
                 startup_memory_bytes: 0,
             },
+            host: host::Host::default(),
             slow_ns: u64::MAX,
         };
         server.env.now_ms = server.clock.now_ms();

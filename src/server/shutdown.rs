@@ -1,6 +1,7 @@
 //! The end: by SHUTDOWN or by signal, in order.
 
 use crate::server::Server;
+use crate::sys::signals::Signals;
 
 /// Whether and how the server is to end.
 #[derive(Default)]
@@ -16,12 +17,16 @@ impl Server {
         self.shutdown.exit = Some(0);
     }
 
+    /// A signal asks for the end.
+    pub fn shut_down_by_signal(&mut self, _signals: &Signals) {
+        self.shut_down();
+    }
+
     /// The last things before the process ends: files that only a running server has are removed.
     pub fn farewell(&mut self) {
-        let config = &self.env.config;
-        if let Some(path) = &config.pidfile {
+        if let Some(path) = self.pid_file() {
             log::info!("Removing the pid file.");
-            let _ = std::fs::remove_file(String::from_utf8_lossy(path).as_ref());
+            let _ = std::fs::remove_file(path);
         }
         for listener in &self.net.listeners {
             if let Some(path) = listener.path() {

@@ -28,6 +28,11 @@ pub struct LatencyMonitor {
 }
 
 impl LatencyMonitor {
+    /// The spikes of the event of this name.
+    pub fn find(&self, event: &[u8]) -> Option<&Series> {
+        self.events.get(std::str::from_utf8(event).ok()?)
+    }
+
     /// A spike: within one second the worst counts.
     pub fn add(&mut self, event: &'static str, latency_ms: u64, now_s: u64) {
         let series = self.events.entry(event).or_default();

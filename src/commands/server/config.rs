@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use crate::config::{self, Caller, Hook};
-use crate::config::values::ClientsMemory;
+use crate::config::{self, Caller};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
 use crate::net::ClientFlags;
-use crate::server::Server;
 
 pub static CONFIG: Command = Command::container("CONFIG", &[&GET, &HELP, &RESETSTAT, &REWRITE, &SET])
     .summary("Commands about the server's configuration.")
@@ -49,7 +47,7 @@ static SET: Command = Command::server("SET", set)
 
 fn set(ctx: &mut Ctx<'_>) -> CmdResult {
     let words: Vec<&[u8]> = ctx.args.from(2).iter().collect();
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(CmdError::arity(&ctx.cmd.full_name));
     }
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
@@ -64,21 +62,9 @@ fn set(ctx: &mut Ctx<'_>) -> CmdResult {
     server.configured();
     let max_len = server.env.config.slowlog_max_len as usize;
     server.slowlog.trim(max_len);
+    server.retitle();
     ctx.reply.ok();
     Ok(Flow::Done)
-}
-
-impl Server {
-    /// Carries out what follows from a changed parameter.
-    fn carry_out(&mut self, hook: Hook, config: &mut config::Config) -> Result<(), String> {
-        match hook {
-            Hook::Dir => config.dir = config::host::change_dir(&config.dir).map_err(|e| config::file::reason(&e))?,
-            Hook::LogLevel => crate::server::log::set_level(config.loglevel),
-            Hook::MaxMemoryClients if config.maxmemory_clients == ClientsMemory::default() => {}
-            _ => {}
-        }
-        Ok(())
-    }
 }
 
 static REWRITE: Command = Command::server("REWRITE", rewrite)

@@ -1,8 +1,29 @@
 //! The server itself: what it knows of itself and of its commands, and how it is looked into.
 
+pub mod command;
 pub mod config;
+pub mod debug;
+pub mod info;
+pub mod latency;
+pub mod lolwut;
+pub mod memory;
+pub mod monitor;
 pub mod shutdown;
+pub mod slowlog;
+pub mod time;
 
 use crate::dispatch::command::Command;
 
-pub static COMMANDS: &[&Command] = &[&config::CONFIG, &shutdown::SHUTDOWN];
+pub static COMMANDS: &[&Command] = &[
+    &command::COMMAND,
+    &config::CONFIG,
+    &debug::DEBUG,
+    &info::INFO,
+    &latency::LATENCY,
+    &lolwut::LOLWUT,
+    &memory::MEMORY,
+    &monitor::MONITOR,
+    &shutdown::SHUTDOWN,
+    &slowlog::SLOWLOG,
+    &time::TIME,
+];

@@ -72,7 +72,7 @@ fn msetnx(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 }
 
 fn check_pairs(args: Args<'_>, command: &str) -> Result<(), CmdError> {
-    if args.len() % 2 == 0 { Err(CmdError::arity(command)) } else { Ok(()) }
+    if args.len().is_multiple_of(2) { Err(CmdError::arity(command)) } else { Ok(()) }
 }
 
 fn set_all(db: &mut Db<'_>, args: Args<'_>) {

@@ -17,8 +17,9 @@ use super::segment::{DEPTH_MAX, Word};
 use crate::util::hash::SPREAD_BITS;
 use std::ops::Range;
 
-/// Places copied in one step of a doubling: some microseconds, first touches of new pages included.
-const STEP: usize = 512;
+/// Places copied in one step of a doubling: some microseconds, first touches of new pages included. Few in tests, so that small
+/// tables go through unfinished doublings too.
+const STEP: usize = if cfg!(test) { 3 } else { 512 };
 
 pub(super) struct Directory {
     /// The one segment while `depth` is 0.

@@ -3,7 +3,7 @@
 //! The directory's word for a segment says everything about its shape:
 //!
 //! ```text
-//!   63  62 61            48 47                         6 5      0
+//!   63  61 60            48 47                         6 5      0
 //!  +------+----------------+----------------------------+--------+
 //!  | loss |    buckets     |  address, 64-byte aligned  | depth  |
 //!  +------+----------------+----------------------------+--------+
@@ -11,7 +11,7 @@
 //!
 //! `depth` is the length of the prefix. The *tag* of an element is the 16 hash bits below the prefix, of which the lowest
 //! `loss` are taken as zero (a split halves the segment's range, so the tags move up by one bit; instead of reading
-//! every key again to learn the bit that enters below, the segment does without it, three times over). The *home* of an element is
+//! every key again to learn the bit that enters below, the segment does without it, six times over). The *home* of an element is
 //! `tag * buckets >> 16`: monotone in the hash whatever the number of buckets, so that a segment is resized without a look at
 //! any key, and a position in it is a position in hash space. An element that finds its home full goes to the
 //! next bucket with room, past the last bucket to the first, and its home takes note of the stray.

@@ -172,14 +172,25 @@ impl Pair {
             self.table.len()
         );
         let (mut bytes, mut count) = (0, 0);
-        for (first, word, elements) in self.table.directory.segments() {
+        let directory = &self.table.directory;
+        for (first, word, elements) in directory.segments() {
             bytes += word.bytes();
             count += elements;
-            let range = first..first + self.table.directory.width(word);
+            let range = first..first + directory.width(word);
+            assert!(range.clone().all(|place| directory.at(place) == word));
+            // SAFETY: a segment of the table, which nobody changes now.
+            let slots = unsafe { word.view() }
+                .iter()
+                .map(|bucket| bucket.occupied().count());
+            assert_eq!(slots.sum::<usize>(), elements);
+        }
+        for item in &self.table {
+            let word = directory.word(item.hash());
+            let own = word.base().cast_const().cast::<u8>()
+                ..word.base().wrapping_add(word.buckets()).cast_const().cast();
             assert!(
-                range
-                    .into_iter()
-                    .all(|place| self.table.directory.at(place) == word)
+                own.contains(&std::ptr::from_ref(item).cast()),
+                "in the segment its hash leads to"
             );
         }
         assert_eq!((bytes, count), (self.table.segment_bytes, self.table.len()));

@@ -1,0 +1,52 @@
+//! DEBUG's ways to end the process, for tests of what comes after.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::dispatch::*;
+use crate::sys::crash::{self, Death};
+use crate::sys::process;
+
+pub fn segfault(_ctx: &mut Ctx<'_>) -> CmdResult {
+    crash::fault()
+}
+
+pub fn panic(_ctx: &mut Ctx<'_>) -> CmdResult {
+    let guru = concat!("Guru Meditation: called by user #", file!(), ":", line!());
+    let rule = "------------------------------------------------";
+    crash::die(&[rule, "!!! Software Failure. Press left mouse button to continue", guru, rule], Death::Abort)
+}
+
+pub fn assert(_ctx: &mut Ctx<'_>) -> CmdResult {
+    crash::die(
+        &["=== ASSERTION FAILED ===", concat!("==> ", file!(), ":", line!(), " '1 == 2' is not true")],
+        Death::Abort,
+    )
+}
+
+pub fn out_of_memory(_ctx: &mut Ctx<'_>) -> CmdResult {
+    crash::die(&["Out Of Memory allocating 18446744073709551615 bytes!"], Death::Abort)
+}
+
+pub fn restart(ctx: &mut Ctx<'_>) -> CmdResult {
+    restart_after(ctx)
+}
+
+/// What is saved and what is not is decided by persistence; starting again is all there is to it.
+pub fn crash_and_recover(ctx: &mut Ctx<'_>) -> CmdResult {
+    restart_after(ctx)
+}
+
+fn restart_after(ctx: &mut Ctx<'_>) -> CmdResult {
+    let delay_ms = match ctx.args.len() {
+        2 => 0,
+        _ => super::integer_at(ctx.args, 2)?.max(0) as u64,
+    };
+    std::thread::sleep(Duration::from_millis(delay_ms));
+    let process = &ctx.server.process;
+    let arguments: Vec<OsString> = process.arguments.iter().map(OsString::from).collect();
+    let error = process::restart(Path::new(&process.executable), &arguments);
+    log::warn!("Can't restart: {error}");
+    Err(CmdError::text("ERR failed to restart the server. Check server logs."))
+}

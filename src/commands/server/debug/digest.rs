@@ -1,0 +1,124 @@
+//! DEBUG DIGEST: a hash of everything there is, the same for the same data wherever and however it is kept.
+//!
+//! It is upstream's, so that servers of both kinds can be compared. Two ways to combine SHA-1 hashes make it up: [`Digest::add`]
+//! where order does not matter (exclusive or), [`Digest::chain`] where it does (hash of the exclusive or).
+//!
+//! ```text
+//! dataset   each database that is not empty: chain(index, 4 bytes big-endian), then add each key's digest
+//! key       chain(name), then its value
+//! value     chain(type, 4 bytes big-endian), then by type, then add("!!expire!!") if it expires
+//!   string  chain(text)            list  chain(each element)         set  add(each member)
+//!   zset    add(digest of member: chain(member), chain(score as %.17g))
+//!   hash    add(digest of field: chain(field), chain(value))
+//! ```
+
+use sha1::{Digest as _, Sha1};
+
+use crate::dispatch::*;
+use crate::keyspace::entry::Entry;
+use crate::keyspace::{Ref, Type};
+use crate::server::Server;
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Digest([u8; 20]);
+
+impl Digest {
+    fn xor(&mut self, other: &[u8]) {
+        for (byte, other) in self.0.iter_mut().zip(other) {
+            *byte ^= other;
+        }
+    }
+
+    /// Adds bytes so that the order of additions does not matter.
+    fn add(&mut self, bytes: &[u8]) {
+        self.xor(&Sha1::digest(bytes));
+    }
+
+    /// Adds bytes so that the order matters.
+    fn chain(&mut self, bytes: &[u8]) {
+        self.add(bytes);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The digest of the whole dataset.
+pub fn digest(ctx: &mut Ctx<'_>) -> CmdResult {
+    let text = dataset(ctx.server).hex();
+    ctx.reply.simple(&text);
+    Ok(Flow::Done)
+}
+
+fn dataset(server: &Server) -> Digest {
+    let mut all = Digest::default();
+    for (index, db) in server.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+        all.chain(&(index as u32).to_be_bytes());
+        for entry in db.iter() {
+            let mut one = Digest::default();
+            one.chain(entry.key());
+            add_value(&mut one, entry);
+            all.xor(&one.0);
+        }
+    }
+    all
+}
+
+/// The digests of these keys' values, zeros for those that are not there.
+pub fn digest_value(ctx: &mut Ctx<'_>) -> CmdResult {
+    let keys = ctx.args.from(2);
+    ctx.reply.array(keys.len());
+    for key in keys.iter() {
+        let mut digest = Digest::default();
+        if let Some(entry) = ctx.db().peek(key) {
+            add_value(&mut digest, entry);
+        }
+        ctx.reply.simple(&digest.hex());
+    }
+    Ok(Flow::Done)
+}
+
+const fn type_number(kind: Type) -> u32 {
+    match kind {
+        Type::String => 0,
+        Type::List => 1,
+        Type::Set => 2,
+        Type::Zset => 3,
+        Type::Hash => 4,
+    }
+}
+
+fn add_value(digest: &mut Digest, entry: &Entry) {
+    digest.chain(&type_number(entry.kind()).to_be_bytes());
+    match entry.value() {
+        Ref::Int(n) => digest.chain(itoa::Buffer::new().format(n).as_bytes()),
+        Ref::Str { bytes, .. } => digest.chain(bytes),
+        Ref::List(_) | Ref::Set(_) | Ref::Zset(_) | Ref::Hash(_) => {}
+    }
+    if entry.expiry_ms().is_some() {
+        digest.add(b"!!expire!!");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Session;
+
+    #[test]
+    fn upstreams_digests() {
+        let mut session = Session::new();
+        session.run("set foo bar");
+        assert_eq!(
+            session.run("debug digest-value foo none"),
+            "*2\r\n+68467c70ae30376e7ce005bcc8827f5ba7fd67dc\r\n+0000000000000000000000000000000000000000\r\n"
+        );
+        let before = session.run("debug digest");
+        session.run("select 1");
+        session.run("set n 5");
+        assert_ne!(session.run("debug digest"), before);
+        session.run("getdel n");
+        assert_eq!(session.run("debug digest"), before);
+    }
+}

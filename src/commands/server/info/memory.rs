@@ -1,0 +1,60 @@
+//! What INFO tells of memory.
+
+use super::{Report, ratio};
+use crate::config::values::Named;
+use crate::server::Server;
+use crate::server::usage::Usage;
+use crate::sys::host;
+use crate::util::version;
+
+pub fn memory(server: &mut Server, out: &mut Report) {
+    let usage = Usage::of(server);
+    let alloc = usage.allocator;
+    let limit = server.env.config.maxmemory_bytes;
+    out.size("used_memory", usage.used);
+    out.size("used_memory_rss", usage.resident);
+    out.size("used_memory_peak", usage.peak);
+    out.line(format_args!("used_memory_peak_perc:{:.2}%", ratio(usage.used, usage.peak) * 100.0));
+    out.field("used_memory_overhead", usage.overhead);
+    out.field("used_memory_startup", usage.startup);
+    out.field("used_memory_dataset", usage.dataset);
+    out.line(format_args!("used_memory_dataset_perc:{:.2}%", usage.dataset_percent()));
+    out.field("allocator_allocated", alloc.allocated);
+    out.field("allocator_active", alloc.active);
+    out.field("allocator_resident", alloc.resident);
+    out.field("allocator_muzzy", alloc.muzzy);
+    out.size("total_system_memory", host::total_memory());
+    out.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
+    out.human("used_memory_lua", 0);
+    out.zeros(&["used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries"]);
+    out.field("used_memory_vm_functions", 0);
+    out.size("used_memory_vm_total", 0);
+    out.field("used_memory_functions", 0);
+    out.size("used_memory_scripts", 0);
+    out.field("maxmemory", limit);
+    out.human("maxmemory", limit as usize);
+    out.field("maxmemory_policy", server.env.config.maxmemory_policy.name());
+    for (name, part, whole) in [
+        ("allocator_frag", alloc.active, alloc.allocated),
+        ("allocator_rss", alloc.resident, alloc.active),
+        ("rss_overhead", usage.resident, alloc.resident),
+        ("mem_fragmentation", usage.resident, usage.used),
+    ] {
+        out.line(format_args!("{name}_ratio:{:.2}", ratio(part, whole)));
+        out.field(&format!("{name}_bytes"), part as i64 - whole as i64);
+    }
+    out.field("mem_not_counted_for_evict", server.memory_beyond_eviction());
+    out.zeros(&[
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_replica_full_sync_buffer",
+        "mem_clients_slaves",
+    ]);
+    out.field("mem_clients_normal", usage.clients);
+    out.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    out.field("mem_allocator", version::ALLOCATOR);
+    out.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    let (pending, freed) = server.env.reclaim.figures();
+    out.field("lazyfree_pending_objects", pending);
+    out.field("lazyfreed_objects", freed);
+}
