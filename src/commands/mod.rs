@@ -1,9 +1,11 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
 pub mod connection;
+pub mod elems;
 pub mod keys;
 pub mod scan;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 
@@ -14,6 +16,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     connection::COMMANDS,
     keys::COMMANDS,
     server::COMMANDS,
+    sets::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
 ];
