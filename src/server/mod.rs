@@ -1,11 +1,13 @@
 //! The process: one [`Server`] value that owns everything, and the loop that drives it.
 //!
 //! Reading order: this struct, [`boot`] (how it comes to life), [`turn`] (one turn of the loop), [`traffic`] (clients come,
-//! write and go), [`cron`] (what happens by the clock), [`memory`] (what happens at a limit), [`shutdown`].
+//! write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what happens at a
+//! limit), [`shutdown`].
 
 pub mod boot;
 pub mod clock;
 pub mod cron;
+pub mod expiry;
 pub mod host;
 pub mod log;
 pub mod memory;
@@ -100,6 +102,7 @@ pub struct Server {
     pub monitors: Vec<ClientId>,
     pub gate: Gate,
     pub cron: cron::Cron,
+    pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub process: Process,
@@ -128,6 +131,7 @@ impl Server {
             monitors: Vec::new(),
             gate: Gate::default(),
             cron: cron::Cron::default(),
+            expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {
