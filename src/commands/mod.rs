@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod elems;
+pub mod hashes;
 pub mod keys;
 pub mod scan;
 pub mod server;
@@ -14,6 +15,7 @@ use crate::dispatch::command::Command;
 /// Every family's commands. The order is the order of COMMAND LIST.
 pub const FAMILIES: &[&[&Command]] = &[
     connection::COMMANDS,
+    hashes::COMMANDS,
     keys::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,

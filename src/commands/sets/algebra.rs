@@ -310,7 +310,9 @@ mod tests {
         let mut s = Session::new();
         s.run("SET str x");
         s.run("SADD a 1");
-        for line in ["SINTER none str", "SUNION a str", "SDIFF none str", "SINTERSTORE a str none", "SINTERCARD 2 none str"] {
+        for line in
+            ["SINTER none str", "SUNION a str", "SDIFF none str", "SINTERSTORE a str none", "SINTERCARD 2 none str"]
+        {
             assert!(s.run(line).starts_with("-WRONGTYPE"), "{line}");
         }
         assert_eq!(s.run("SCARD a"), ":1\r\n");

@@ -73,10 +73,7 @@ pub static SMOVE: Command = Command::data("SMOVE", smove)
     .group(Group::Set)
     .arity(4)
     .flags(&[Write, Fast])
-    .keys(&[
-        Keys::one(1).does(&[Use::RW, Use::Access, Use::Delete]),
-        Keys::one(2).does(&[Use::RW, Use::Insert]),
-    ])
+    .keys(&[Keys::one(1).does(&[Use::RW, Use::Access, Use::Delete]), Keys::one(2).does(&[Use::RW, Use::Insert])])
     .args(&[key("source", 0), key("destination", 1), string("member")]);
 
 fn smove(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
@@ -245,7 +242,8 @@ mod tests {
         assert_eq!(s.run("SREM s 1 2 3"), ":2\r\n");
         assert_eq!(s.run("EXISTS s"), ":0\r\n");
         s.run("SET str x");
-        for line in ["SADD str a", "SREM str a", "SMEMBERS str", "SCARD str", "SISMEMBER str a", "SSCAN str 0 nonsense"] {
+        for line in ["SADD str a", "SREM str a", "SMEMBERS str", "SCARD str", "SISMEMBER str a", "SSCAN str 0 nonsense"]
+        {
             assert!(s.run(line).starts_with("-WRONGTYPE"), "{line}");
         }
     }
