@@ -43,6 +43,7 @@ impl Server {
         client.commands += 1;
         if let Some(cmd) = cmd
             && !self.gate.closed_for(cmd)
+            && !self.memory.is_over()
             && !client.flags.intersects(SPECIAL)
             && client.flags.contains(ClientFlags::AUTHENTICATED)
             && cmd.spec.accepts(args.len())
@@ -158,8 +159,7 @@ impl Server {
         }
         if self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
-            let queued_writes = cmd.spec.name == "EXEC" && self.transaction_needs_memory(id);
-            if !fits && (cmd.flags.has(Flag::DenyOom) || queued_writes) {
+            if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
                 return refuse(CmdError::OOM);
             }
         }
@@ -188,8 +188,13 @@ impl Server {
         )))
     }
 
-    fn transaction_needs_memory(&self, id: ClientId) -> bool {
-        self.queued_flags(id).has(Flag::DenyOom)
+    /// Whether the request makes a transaction longer, or runs one with a command that needs memory.
+    fn queue_needs_memory(&self, id: ClientId, cmd: &Cmd) -> bool {
+        match cmd.spec.name {
+            "EXEC" => self.queued_flags(id).has(Flag::DenyOom),
+            "DISCARD" | "QUIT" | "RESET" => false,
+            _ => self.clients.get(id).is_some_and(|client| client.has(ClientFlags::MULTI)),
+        }
     }
 
     /// The flags of all commands the client has queued.

@@ -37,6 +37,9 @@ impl Transaction {
     }
 }
 
+/// What it costs to watch a key, beside twice its name: an element of two lists and one of a table.
+const WATCH_BYTES: usize = 128;
+
 /// Who watches what.
 #[derive(Default)]
 pub struct Watches {
@@ -65,7 +68,9 @@ impl Server {
             .and_then(|loc| self.dbs[index].at(loc).expiry_ms())
             .is_some_and(|when| self.env.now_ms > when);
         let Some(client) = self.clients.get_mut(id) else { return };
-        let watched = &mut client.extra_mut().watched;
+        let extra = client.extra_mut();
+        extra.watched_bytes += WATCH_BYTES + 2 * key.len();
+        let watched = &mut extra.watched;
         if watched.is_empty() {
             self.watches.clients += 1;
         }
@@ -78,6 +83,7 @@ impl Server {
     pub fn unwatch(&mut self, id: ClientId) {
         let Some(extra) = self.clients.get_mut(id).and_then(|client| client.extra_if_any()) else { return };
         let watched = std::mem::take(&mut extra.watched);
+        extra.watched_bytes = 0;
         if watched.is_empty() {
             return;
         }

@@ -162,18 +162,34 @@ impl Db<'_> {
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
 
-    /// Drops an entry: here, or in the background when asked to and worth it.
+    /// Removes the entry at a place because memory is short; returns the bytes that are on their way to be freed in the
+    /// background.
+    pub fn evict_at(&mut self, hash: u64, loc: Loc) -> usize {
+        let entry = self.data.remove(hash, loc);
+        let lazily = self.env.config.lazyfree_lazy_eviction;
+        self.env.stats.evicted += 1;
+        let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
+        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
+        let bytes = if lazily { entry.mem_bytes() } else { 0 };
+        if self.discard(entry, lazily) { bytes } else { 0 }
+    }
+
+    /// Drops an entry: here, or in the background when asked to and worth it (`true`).
     #[inline]
-    fn discard(&mut self, entry: Entry, lazily: bool) {
+    fn discard(&mut self, entry: Entry, lazily: bool) -> bool {
         match entry.kind() {
             Type::String => drop(entry),
             _ => {
                 let value = entry.into_value();
                 if lazily && free_effort(&value) > Reclaim::EFFORT_MIN {
                     self.env.reclaim.value(value);
+                    return true;
                 }
             }
         }
+        false
     }
 
     /// Notes that the entry at a place was used.

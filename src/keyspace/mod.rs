@@ -10,6 +10,7 @@ pub mod database;
 pub mod db;
 pub mod effects;
 pub mod entry;
+pub mod evict;
 pub mod expire;
 pub mod reclaim;
 pub mod table;

@@ -74,6 +74,8 @@ pub struct Extra {
     pub transaction: Transaction,
     /// Keys watched: database and key, and whether the key had expired when the watch began.
     pub watched: Vec<(usize, Box<[u8]>, bool)>,
+    /// What watching them costs, in bytes.
+    pub watched_bytes: usize,
     /// What a blocked client waits for.
     pub waiting: Option<Box<Waiting>>,
     /// Why a client that is about to be closed is closed.
@@ -194,14 +196,23 @@ impl Client {
         matches!(self.connection, Connection::None)
     }
 
+    /// Input that is not part of any whole word yet, in bytes.
+    pub fn unparsed_bytes(&self) -> usize {
+        self.query.len() - self.partial.as_ref().map_or(0, |partial| partial.next.min(self.query.len()))
+    }
+
+    /// Whole words of a request that is still arriving, in bytes.
+    pub fn partial_words_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.spans.iter().map(|span| span.len as usize).sum())
+    }
+
     /// Every heap byte it owns, itself included.
     pub fn mem_bytes(&self) -> usize {
         let partial = self.partial.as_ref().map_or(0, |p| size_of::<Partial>() + p.spans.capacity() * 8);
         let extra = self.extra.as_ref().map_or(0, |extra| {
             let words = [&extra.name, &extra.lib_name, &extra.lib_version];
             let names: usize = words.into_iter().flatten().map(|word| word.len()).sum();
-            let watched: usize = extra.watched.iter().map(|(_, key, _)| key.len() + 32).sum();
-            size_of::<Extra>() + names + watched + extra.transaction.mem_bytes()
+            size_of::<Extra>() + names + extra.watched_bytes + extra.transaction.mem_bytes()
                 + extra.waiting.as_ref().map_or(0, |waiting| waiting.mem_bytes())
         });
         size_of::<Client>() + self.query.capacity() + self.reply.buf.capacity() + partial + extra

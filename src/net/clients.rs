@@ -74,6 +74,11 @@ impl Clients {
         self.slots.iter().map(|(slot, client)| (ClientId { slot: slot as u32, id: client.id }, &**client))
     }
 
+    /// As [`iter`](Self::iter), to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.slots.iter_mut().map(|(_, client)| &mut **client)
+    }
+
     /// Names of all clients, oldest first.
     pub fn ids(&self) -> Vec<ClientId> {
         let mut ids: Vec<ClientId> = self.iter().map(|(id, _)| id).collect();

@@ -117,6 +117,7 @@ impl Server {
         }));
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
+        self.process.startup_memory_bytes = self.memory.meter.used() as u64;
         while self.shutdown.exit.is_none() {
             match poll.poll(&mut events, Some(self.patience())) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -153,8 +154,10 @@ impl Server {
         self.serve_reclaimed();
         self.expire_keys();
         self.run_cron();
+        self.continue_eviction();
         self.write_all();
         self.close_all();
+        self.evict_clients();
         let elapsed_ns = self.clock.tick() - began_ns;
         // CONFIG RESETSTAT may have begun to count anew.
         let commands = self.stats.commands_processed.saturating_sub(commands_before);
@@ -166,7 +169,8 @@ impl Server {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        if !self.net.to_read.is_empty() || !self.net.to_accept.is_empty() || !self.net.to_write.is_empty() {
+        if !self.net.to_read.is_empty() || !self.net.to_accept.is_empty() || !self.net.to_write.is_empty() || self.memory.has_work()
+        {
             return Duration::ZERO;
         }
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);

@@ -5,6 +5,7 @@
 //! limit), [`shutdown`].
 
 pub mod boot;
+pub mod client_memory;
 pub mod clock;
 pub mod cron;
 pub mod expiry;
@@ -175,6 +176,7 @@ impl Server {
             ms => ms.saturating_mul(1_000_000),
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
+        self.memory_configured();
         self.update_gate();
     }
 
@@ -182,8 +184,7 @@ impl Server {
     pub fn update_gate(&mut self) {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
-            || self.env.config.maxmemory_bytes != 0
-            || self.clients_memory_limit() != 0;
+            || self.memory.over_since_ns.is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

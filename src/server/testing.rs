@@ -45,6 +45,7 @@ impl Session {
         let mut server = Server::new(config, table);
         server.clock.now_ns += AHEAD_NS;
         server.thaw_time();
+        server.memory.meter = crate::sys::memory::Meter::of_thread();
         let client = server.add_client(Connection::None);
         Session { server, client }
     }

@@ -158,6 +158,7 @@ impl Server {
         }
         let pending = client.pending_output();
         self.output_within_limit(id, pending);
+        self.count_client(id, 0);
     }
 
     /// Judges the client's output against its class's limit; closes it when it is over.
@@ -210,6 +211,7 @@ impl Server {
                         client.reply.buf.shrink_to(client.reply.buf.len() * 2);
                         client.sent = 0;
                     }
+                    self.count_client(id, 0);
                     return;
                 }
                 Err(error) => {
@@ -224,6 +226,7 @@ impl Server {
         let buffer = std::mem::take(&mut client.reply.buf);
         let leaving = client.has(ClientFlags::CLOSE_AFTER_REPLY);
         self.keep_buffer(buffer);
+        self.count_client(id, 0);
         if leaving {
             self.close_soon(id);
         }
@@ -258,8 +261,8 @@ impl Server {
         self.discard_transaction(id);
         self.monitors.retain(|monitor| *monitor != id);
         self.net.postponed.retain(|postponed| *postponed != id);
-        if let Some(client) = self.clients.remove(id) {
-            self.memory.forget_client(&client);
+        if let Some(mut client) = self.clients.remove(id) {
+            self.memory.clients.forget(&mut client);
         }
         if self.monitors.is_empty() {
             self.update_gate();

@@ -148,6 +148,9 @@ impl Turn {
             // Grows with what has arrived, never with what was announced.
             let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
             let room = wanted.clamp(READ_MAX, kept.max(READ_MAX));
+            if wanted > READ_MAX {
+                own.reserve_exact(room);
+            }
             own.resize(kept + room, 0);
             let outcome = client.connection.read(&mut own[kept..]);
             own.truncate(kept + *outcome.as_ref().unwrap_or(&0));
@@ -188,6 +191,9 @@ impl Turn {
         }
         if kept > 0 && kept + n > server.env.config.client_query_buffer_limit_bytes as usize {
             server.query_limit_reached(id, &own);
+            return used;
+        }
+        if kept > 0 && !server.client_fits(id, own.capacity()) {
             return used;
         }
         let (own, pos, end) = if kept > 0 { (Some(own), 0, kept + n) } else { (None, used, used + n) };
@@ -287,7 +293,7 @@ impl Turn {
             }
         }
         let requests = std::mem::take(&mut self.requests);
-        server.clock.tick();
+        let started_ns = server.clock.tick();
         let mut at = 0;
         while at < requests.len() {
             // The output buffer is taken out of the client once for a run of its requests.
@@ -296,6 +302,7 @@ impl Turn {
             self.run_client(server, source_index as usize, &requests[at..at + run]);
             at += run;
         }
+        server.stats.turns_command_ns += server.clock.now_ns - started_ns;
         self.requests = requests;
         self.requests.clear();
         self.spans.clear();
@@ -383,6 +390,7 @@ fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
     } else if left && source.stopped {
         server.look_again(id);
     }
+    server.count_client(id, 0);
 }
 
 impl Server {
@@ -418,6 +426,7 @@ impl Server {
         } else {
             self.output_added(id);
         }
+        self.count_client(id, 0);
     }
 
     /// Keeps an emptied output buffer for the next client, if it is of an ordinary size.
@@ -436,9 +445,9 @@ impl Server {
             return false;
         }
         let hard = self.env.config.client_output_buffer_limit.normal;
-        if hard.hard_bytes == 0 && hard.soft_bytes == 0 {
-            return true;
+        if (hard.hard_bytes != 0 || hard.soft_bytes != 0) && !self.output_within_limit(id, reply.len()) {
+            return false;
         }
-        self.output_within_limit(id, reply.len())
+        self.client_fits(id, reply.buf.capacity())
     }
 }

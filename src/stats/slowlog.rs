@@ -38,6 +38,9 @@ impl Slowlog {
         client_name: Box<[u8]>,
         max_len: usize,
     ) {
+        if max_len == 0 {
+            return;
+        }
         let entry = Entry { id: self.next_id, time_s, duration_us, args: clip(args), peer, client_name };
         self.next_id += 1;
         self.entries.push_front(entry);

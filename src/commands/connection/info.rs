@@ -70,9 +70,9 @@ pub fn line(server: &Server, client: &Client) -> String {
     let _ = write!(
         line,
         " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={obl} oll={oll} omem={omem} tot-mem={} events={events}",
-        client.query.len(),
+        client.unparsed_bytes(),
         client.query.capacity() - client.query.len(),
-        client.argv_bytes,
+        client.argv_bytes as usize + client.partial_words_bytes(),
         extra.map_or(0, |extra| extra.transaction.mem_bytes()),
         client.reply.buf.capacity(),
         client.reply_peak,

@@ -18,6 +18,7 @@ use crate::dispatch::*;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::{Ref, Type};
 use crate::server::Server;
+use crate::util::float;
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Digest([u8; 20]);
@@ -40,6 +41,14 @@ impl Digest {
         self.0 = Sha1::digest(self.0).into();
     }
 
+    /// Adds the digest of two texts in order.
+    fn add_pair(&mut self, first: &[u8], second: &[u8]) {
+        let mut pair = Digest::default();
+        pair.chain(first);
+        pair.chain(second);
+        self.add(&pair.0);
+    }
+
     fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -60,7 +69,7 @@ fn dataset(server: &Server) -> Digest {
             let mut one = Digest::default();
             one.chain(entry.key());
             add_value(&mut one, entry);
-            all.xor(&one.0);
+            all.add(&one.0);
         }
     }
     all
@@ -95,7 +104,21 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
     match entry.value() {
         Ref::Int(n) => digest.chain(itoa::Buffer::new().format(n).as_bytes()),
         Ref::Str { bytes, .. } => digest.chain(bytes),
-        Ref::List(_) | Ref::Set(_) | Ref::Zset(_) | Ref::Hash(_) => {}
+        Ref::List(_) => {}
+        Ref::Set(set) => {
+            let mut digits = itoa::Buffer::new();
+            set.iter().for_each(|member| digest.add(member.text(&mut digits)));
+        }
+        Ref::Zset(zset) => {
+            for (member, score) in zset.iter() {
+                let mut text = Vec::new();
+                float::write_general(&mut text, score, 17);
+                digest.add_pair(&member.to_vec(), &text);
+            }
+        }
+        Ref::Hash(hash) => {
+            hash.iter().for_each(|(field, value)| digest.add_pair(&field.to_vec(), &value.to_vec()));
+        }
     }
     if entry.expiry_ms().is_some() {
         digest.add(b"!!expire!!");
@@ -109,16 +132,26 @@ mod tests {
     #[test]
     fn upstreams_digests() {
         let mut session = Session::new();
+        for line in ["sadd s a b 3", "zadd z 1.5 a 3 b", "hset h f v n 5", "setex e 100 v"] {
+            session.run(line);
+        }
+        let digests = session.run("debug digest-value s z h e");
+        let expected = [
+            "aa475a4a8f122ca5936aa41d911aacf8c93b827d",
+            "45d6ad4927dfc6cebf79cc59126b1dd327889c17",
+            "cb57dbe608c2b2a06dad28cc683f351c38cd44cf",
+            "311b17018163335616e089f6b951c82c477335ac",
+        ];
+        assert_eq!(digests, format!("*4\r\n+{}\r\n", expected.join("\r\n+")));
+        session.run("flushall");
         session.run("set foo bar");
         assert_eq!(
             session.run("debug digest-value foo none"),
             "*2\r\n+68467c70ae30376e7ce005bcc8827f5ba7fd67dc\r\n+0000000000000000000000000000000000000000\r\n"
         );
-        let before = session.run("debug digest");
-        session.run("select 1");
-        session.run("set n 5");
-        assert_ne!(session.run("debug digest"), before);
-        session.run("getdel n");
-        assert_eq!(session.run("debug digest"), before);
+        assert_eq!(session.run("debug digest"), "+d2ab4820c1be0580ea28efbfe8bfa1dc05bb802a\r\n");
+        session.run("select 3");
+        session.run("setex e 100 v");
+        assert_eq!(session.run("debug digest"), "+50804d21cb2becef9300b9292149ffb4db4917b8\r\n");
     }
 }

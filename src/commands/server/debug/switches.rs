@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{integer_at, loose_integer_at, unknown};
 use crate::dispatch::*;
 use crate::keyspace::Value;
-use crate::server::memory::SIZE_CLASSES;
+use crate::server::client_memory::SIZE_CLASSES;
 use crate::util::glob::{self, Case};
 use crate::util::{random, units};
 

@@ -5,7 +5,7 @@ use crate::server::Server;
 
 pub fn clients(server: &mut Server, out: &mut Report) {
     let connected = server.clients.iter().filter(|(_, client)| !client.is_internal()).count();
-    let (recent_input, recent_output) = server.memory.recent_peaks();
+    let (recent_input, recent_output) = server.memory.clients.recent_peaks();
     out.field("connected_clients", connected);
     out.field("cluster_connections", 0);
     out.field("maxclients", server.env.config.maxclients);
