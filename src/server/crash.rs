@@ -187,7 +187,7 @@ mod tests {
         let inner = Frame { cmd, args: args.view(), client: session.client };
         let none = frame.enter();
         let outer = inner.enter();
-        assert_eq!(outer.0.cast_const(), ptr::from_ref(&frame).cast());
+        assert_eq!(outer.0, ptr::from_ref(&frame).cast());
         leave(outer);
         leave(none);
         assert_eq!(cmd.activity, "pingCommand");

@@ -145,7 +145,7 @@ mod tests {
         for _ in 0..5 {
             session.run("ping");
         }
-        assert_eq!(session.server.slowlog.entries.len(), 5);
+        assert!(session.server.slowlog.entries.len() >= 5);
         session.run("config set slowlog-max-len 2 slowlog-log-slower-than -1");
         assert_eq!(session.server.slowlog.entries.len(), 2);
     }
