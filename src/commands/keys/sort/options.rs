@@ -70,7 +70,11 @@ impl<'a> Options<'a> {
                 if leaves_slot(&pattern, word) {
                     return Err(denied("BY"));
                 }
-                options.by = pattern.map_or(By::Nothing, By::Pattern);
+                // Once it is said not to sort, no later pattern changes that.
+                options.by = match pattern {
+                    Some(pattern) if options.by != By::Nothing => By::Pattern(pattern),
+                    _ => By::Nothing,
+                };
                 at += 1;
             } else if args.is(at, "GET")
                 && let Some(word) = word(1)
@@ -126,7 +130,8 @@ mod tests {
 
     #[test]
     fn the_last_word_counts_but_every_get_does() {
-        check("SORT k BY x GET # get a* LIMIT 1 2 DESC asc STORE a LIMIT -3 4 STORE b ALPHA DESC BY w_*", false, |options| {
+        check("SORT k BY w_* BY x BY w_*", false, |options| assert_eq!(options.unwrap().by, By::Nothing));
+        check("SORT k BY x* GET # get a* LIMIT 1 2 DESC asc STORE a LIMIT -3 4 STORE b ALPHA DESC BY w_*", false, |options| {
             let options = options.unwrap();
             assert!(matches!(options.by, By::Pattern(_)));
             assert_eq!((options.gets.len(), options.limit, options.store), (2, (-3, 4), Some(&b"b"[..])));
