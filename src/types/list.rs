@@ -144,7 +144,8 @@ impl List {
 
     /// Replaces the element at `index`; `false` if there is none.
     pub fn set(&mut self, index: i64, text: &[u8], limits: Limits) -> Result<bool, TooLong> {
-        self.expect(text.len(), 0, limits);
+        // As upstream counts it: one more, although one goes.
+        self.expect(text.len(), 1, limits);
         match &mut self.0 {
             Repr::Packed(pack) => match pack.seek(index) {
                 Some(pos) => pack.replace(pos, text).map(|()| true),

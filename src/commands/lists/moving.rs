@@ -81,7 +81,9 @@ pub fn transfer(db: &mut Db<'_>, args: Args<'_>, from: End, to: End, reply: &mut
     db.changed(destination, Class::List, events(to).0);
     db.ready(destination, crate::keyspace::Type::List);
     reply.bulk(&element);
-    db.changed(source, Class::List, events(from).1);
+    // One change, though it is seen at both keys.
+    db.env.fx.touched(db.index, source);
+    db.event(source, Class::List, events(from).1);
     if source != destination {
         db.remove_if_empty(source);
     }
