@@ -14,14 +14,16 @@ mod pattern;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::commands::lists;
 use crate::dispatch::argspec::Arg;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::encoding::listpack::Elem;
-use crate::keyspace::{Class, Ref, Type, Value};
+use crate::keyspace::{Class, Ref, Value};
 use crate::resp::{Args, Reply};
 use crate::types::List;
+use crate::types::list::End;
 use crate::util::float;
 use options::{By, Options};
 use pattern::Pattern;
@@ -127,7 +129,7 @@ fn run(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, read_only: bool) -> C
         }
     };
     match options.store {
-        Some(target) => store(db, &sorted, &options, target, reply),
+        Some(target) => store(db, &sorted, &options, target, reply)?,
         None => answer(db, &sorted, &options, reply),
     }
     Ok(Flow::Done)
@@ -138,7 +140,7 @@ fn copy_all(value: Ref<'_>) -> Vec<Box<[u8]>> {
     let mut elements = Vec::with_capacity(value.size());
     let copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
-        Ref::List(_) => {}
+        Ref::List(list) => list.for_each_range(0, list.len(), copy),
         Ref::Set(set) => set.iter().for_each(copy),
         Ref::Zset(zset) => zset.iter().map(|(member, _)| member).for_each(copy),
         Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) => {}
@@ -152,7 +154,7 @@ fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
     let mut elements = Vec::with_capacity(end - start);
     let mut copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
-        Ref::List(_) => {}
+        Ref::List(list) => list.for_each_range(start, end - start, copy),
         Ref::Set(set) => set.iter().skip(start).take(end - start).for_each(copy),
         Ref::Zset(zset) if options.descending => {
             let len = zset.len();
@@ -252,14 +254,182 @@ fn answer(db: &mut Db<'_>, sorted: &[Box<[u8]>], options: &Options<'_>, reply: &
 }
 
 /// Stores the result as a list, in which what GET does not find is an empty string.
-fn store(db: &mut Db<'_>, sorted: &[Box<[u8]>], options: &Options<'_>, target: &[u8], reply: &mut Reply) {
+fn store(db: &mut Db<'_>, sorted: &[Box<[u8]>], options: &Options<'_>, target: &[u8], reply: &mut Reply) -> Result<(), CmdError> {
     let stored = sorted.len() * options.gets.len().max(1);
-    reply.count(stored);
     if stored == 0 {
         let lazily = db.env.config.lazyfree_lazy_server_del;
         db.delete(target, lazily);
-        return;
+    } else {
+        let limits = lists::limits(db.env);
+        let mut list = List::default();
+        let mut push = |text: &[u8]| {
+            list.expect(text.len(), 1, limits);
+            list.push(text, End::Tail)
+        };
+        let mut key = Vec::new();
+        for element in sorted {
+            if options.gets.is_empty() {
+                push(element)?;
+            }
+            for get in &options.gets {
+                push(&get.of(db, element, &mut key).unwrap_or_default())?;
+            }
+        }
+        db.put(target, Value::List(list), None);
+        db.changed_n(target, Class::List, "sortstore", stored);
     }
-    let _ = (Type::List, Value::List(List::default()), Class::List);
-    todo!()
+    reply.count(stored);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::keyspace::Value;
+    use crate::server::testing::Session;
+    use crate::types::{Zset, zset};
+
+    /// The elements of an array reply, in brackets those that are null.
+    fn list(reply: &str) -> String {
+        let mut words = Vec::new();
+        let mut lines = reply.split("\r\n").skip(1);
+        while let Some(head) = lines.next().filter(|line| !line.is_empty()) {
+            words.push(if head == "$-1" { "()" } else { lines.next().unwrap() });
+        }
+        words.join(" ")
+    }
+
+    fn sorts(s: &mut Session, cases: &[(&str, &str)]) {
+        for (line, words) in cases {
+            assert_eq!(list(&s.run(line)), *words, "{line}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_bytes() {
+        let mut s = Session::new();
+        s.run("RPUSH l 2 1 3 10 -5 1.5 +4 inf");
+        sorts(
+            &mut s,
+            &[
+                ("SORT l", "-5 1 1.5 2 3 +4 10 inf"),
+                ("SORT l DESC", "inf 10 +4 3 2 1.5 1 -5"),
+                ("SORT l ALPHA", "+4 -5 1 1.5 10 2 3 inf"),
+                ("SORT l LIMIT 2 3", "1.5 2 3"),
+                ("SORT l LIMIT -1 2 DESC", "inf 10"),
+                ("SORT l LIMIT 7 100", "inf"),
+                ("SORT l LIMIT 8 1", ""),
+                ("SORT l LIMIT 2 0", ""),
+                ("SORT l BY nosort", "2 1 3 10 -5 1.5 +4 inf"),
+                ("SORT l BY nosort LIMIT 1 2", "1 3"),
+                ("SORT none", ""),
+            ],
+        );
+        s.run("RPUSH l x");
+        assert_eq!(s.run("SORT l"), "-ERR One or more scores can't be converted into double\r\n");
+        assert_eq!(s.run("SORT l LIMIT 0 0"), "-ERR One or more scores can't be converted into double\r\n");
+        s.run("SET s x");
+        assert!(s.run("SORT s").starts_with("-WRONGTYPE"));
+        assert_eq!(s.run("SORT s FOO"), "-ERR syntax error\r\n");
+    }
+
+    #[test]
+    fn weights_and_what_is_got() {
+        let mut s = Session::new();
+        s.run("RPUSH l a b c d");
+        s.run("MSET w_a 3 w_b 1 w_d text x:a-> arrow");
+        s.run("HSET h_a f 1");
+        s.run("HSET h_c f 2");
+        s.run("DEL w_d");
+        sorts(
+            &mut s,
+            &[
+                // Without a weight it counts as zero, and the same weight leaves it to the elements.
+                ("SORT l BY w_*", "c d b a"),
+                ("SORT l BY w_* DESC", "a b d c"),
+                ("SORT l BY h_*->f", "b d a c"),
+                ("SORT l BY w_* ALPHA LIMIT 2 2", "b a"),
+                ("SORT l BY w_* GET # GET w_* GET nope GET h_*->f", "c () () 2 d () () () b 1 () () a 3 () 1"),
+                ("SORT l BY nosort GET x:*-> LIMIT 0 1", "arrow"),
+                ("SORT l BY nosort GET w_*->f LIMIT 0 1", "()"),
+                ("SORT l BY nosort GET h_* LIMIT 0 1", "()"),
+                ("SORT_RO l ALPHA GET *", "() () () ()"),
+            ],
+        );
+    }
+
+    #[test]
+    fn sets_and_sorted_sets() {
+        let mut s = Session::new();
+        s.run("SADD e 3 1 2");
+        let mut zset = Zset::default();
+        for (member, score) in [("a", 1.0), ("b", 5.0), ("c", 2.0), ("d", 10.0), ("e", 3.0)] {
+            let limits = zset::Limits { max_entries: 128, max_value_bytes: 64 };
+            zset.add(member.as_bytes(), score, zset::AddFlags::default(), &limits);
+        }
+        s.server.db(0).put(b"z", Value::Zset(zset), None);
+        sorts(
+            &mut s,
+            &[
+                ("SORT e DESC", "3 2 1"),
+                ("SORT z ALPHA DESC", "e d c b a"),
+                ("SORT z BY nosort", "a c e b d"),
+                ("SORT z BY nosort DESC", "d b e c a"),
+                ("SORT z BY nosort LIMIT 1 2", "c e"),
+                ("SORT z BY nosort DESC LIMIT 1 2", "b e"),
+            ],
+        );
+        s.run("SADD words b c a");
+        s.run("SORT words BY nosort STORE l");
+        assert_eq!(list(&s.run("LRANGE l 0 -1")), "a b c");
+    }
+
+    #[test]
+    fn storing() {
+        let mut s = Session::new();
+        s.run("RPUSH l 3 1 2");
+        s.run("MSET w_1 one");
+        assert_eq!(s.run("SORT l STORE d"), ":3\r\n");
+        assert_eq!(list(&s.run("LRANGE d 0 -1")), "1 2 3");
+        assert_eq!(s.run("SORT l GET w_* GET # STORE d"), ":6\r\n");
+        assert_eq!(s.run("LINDEX d 2"), "$0\r\n\r\n");
+        s.run("SETEX d 100 x");
+        assert_eq!(s.run("SORT l STORE d"), ":3\r\n");
+        assert_eq!(s.run("TTL d"), ":-1\r\n");
+        assert_eq!(s.run("SORT none STORE d"), ":0\r\n");
+        assert_eq!(s.run("EXISTS d"), ":0\r\n");
+        assert_eq!(s.run("SORT l LIMIT 0 0 STORE l"), ":0\r\n");
+        assert_eq!(s.run("EXISTS l"), ":0\r\n");
+        assert_eq!(s.run("SORT_RO l STORE d"), "-ERR syntax error\r\n");
+    }
+
+    #[test]
+    fn whatever_limit_leaves_is_the_same_as_in_the_whole() {
+        let mut s = Session::new();
+        let mut rng = fastrand::Rng::with_seed(5);
+        for _ in 0..200 {
+            s.run(&format!("RPUSH l {}", rng.i32(-50..50)));
+        }
+        for options in ["", "DESC", "ALPHA", "ALPHA DESC"] {
+            let whole = list(&s.run(&format!("SORT l {options}")));
+            let whole: Vec<&str> = whole.split(' ').collect();
+            for _ in 0..50 {
+                let (start, count) = (rng.usize(0..200), rng.usize(1..50));
+                let part = list(&s.run(&format!("SORT l {options} LIMIT {start} {count}")));
+                assert_eq!(part, whole[start..(start + count).min(200)].join(" "));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_found() {
+        let at = |line: &str| {
+            let args: crate::resp::OwnedArgs = line.split(' ').collect();
+            let keys = super::keys_of(args.view()).unwrap_or_default();
+            keys.iter().map(|key| args.view().at(key.index).to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(at("SORT abc store invalid store stillbad store def"), [b"abc", b"def"]);
+        assert_eq!(at("SORT abc GET store BY store LIMIT store store"), [b"abc"]);
+        assert_eq!(at("SORT abc store"), [b"abc"]);
+        assert_eq!(at("SORT_RO abc store def"), [b"abc"]);
+    }
 }
