@@ -49,7 +49,7 @@ impl From<TooLong> for CmdError {
 
 /// The limits of a list's node, as configured.
 #[inline]
-fn limits(env: &Env) -> Limits {
+pub fn limits(env: &Env) -> Limits {
     let Config { list_max_listpack_size: fill, list_compress_depth: depth, .. } = &env.config;
     Limits::new(i64::from(*fill), u64::from(*depth)).with_packed_threshold(env.packed_threshold_bytes)
 }
