@@ -44,11 +44,9 @@ impl Value {
     /// The bytes of a reply that is one string; `None` for others.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Value::Simple(text)
-            | Value::Error(text)
-            | Value::Bulk(text)
-            | Value::Double(text)
-            | Value::BigNumber(text) => Some(text),
+            Value::Simple(text) | Value::Error(text) | Value::Bulk(text) | Value::Double(text) | Value::BigNumber(text) => {
+                Some(text)
+            }
             Value::Verbatim(text) => text.get(4..),
             _ => None,
         }
@@ -56,19 +54,14 @@ impl Value {
 
     /// A one-string reply as text.
     pub fn text(&self) -> String {
-        self.bytes()
-            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-            .unwrap_or_default()
+        self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     }
 
     /// The elements of an aggregate, a map's keys and values in turn; empty for others.
     pub fn elements(&self) -> Vec<Value> {
         match self {
             Value::Array(all) | Value::Set(all) | Value::Push(all) => all.clone(),
-            Value::Map(pairs) => pairs
-                .iter()
-                .flat_map(|(key, value)| [key.clone(), value.clone()])
-                .collect(),
+            Value::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect(),
             _ => Vec::new(),
         }
     }
@@ -111,10 +104,7 @@ impl fmt::Debug for Value {
             Value::Array(all) => list(out, "", all),
             Value::Set(all) => list(out, "~", all),
             Value::Push(all) => list(out, ">", all),
-            Value::Map(pairs) => out
-                .debug_map()
-                .entries(pairs.iter().map(|(key, value)| (key, value)))
-                .finish(),
+            Value::Map(pairs) => out.debug_map().entries(pairs.iter().map(|(key, value)| (key, value))).finish(),
             Value::Attribute(pairs, value) => write!(out, "|{pairs:?} {value:?}"),
         }
     }
@@ -150,11 +140,7 @@ impl Client {
     }
 
     fn over(stream: Box<dyn Stream>) -> Client {
-        Client {
-            stream,
-            input: Vec::new(),
-            at: 0,
-        }
+        Client { stream, input: Vec::new(), at: 0 }
     }
 
     /// Send bytes as they are.
@@ -212,10 +198,7 @@ impl Client {
     fn fill(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16384];
         match self.stream.read(&mut chunk)? {
-            0 => Err(io::Error::new(
-                ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            )),
+            0 => Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
             count => {
                 self.input.extend_from_slice(&chunk[..count]);
                 Ok(())
@@ -226,10 +209,7 @@ impl Client {
     fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut from = self.at;
         loop {
-            if let Some(end) = self.input[from..]
-                .windows(2)
-                .position(|pair| pair == b"\r\n")
-            {
+            if let Some(end) = self.input[from..].windows(2).position(|pair| pair == b"\r\n") {
                 let line = self.input[self.at..from + end].to_vec();
                 self.at = from + end + 2;
                 return Ok(line);
@@ -259,16 +239,8 @@ impl Client {
         let Some((&kind, rest)) = line.split_first() else {
             return Err(garbage("an empty line where a reply should begin"));
         };
-        let number = || {
-            std::str::from_utf8(rest)
-                .ok()
-                .and_then(|text| text.parse::<i64>().ok())
-        };
-        let count = || {
-            number()
-                .and_then(|count| usize::try_from(count).ok())
-                .ok_or_else(|| garbage("a bad length"))
-        };
+        let number = || std::str::from_utf8(rest).ok().and_then(|text| text.parse::<i64>().ok());
+        let count = || number().and_then(|count| usize::try_from(count).ok()).ok_or_else(|| garbage("a bad length"));
         Ok(match kind {
             b'+' => Value::Simple(rest.to_vec()),
             b'-' => Value::Error(rest.to_vec()),
@@ -291,10 +263,7 @@ impl Client {
                 Value::Attribute(pairs, Box::new(self.read_value(depth + 1)?))
             }
             _ => {
-                return Err(garbage(&format!(
-                    "not the start of a reply: {}",
-                    line.escape_ascii()
-                )));
+                return Err(garbage(&format!("not the start of a reply: {}", line.escape_ascii())));
             }
         })
     }
@@ -304,9 +273,7 @@ impl Client {
     }
 
     fn read_pairs(&mut self, count: usize, depth: usize) -> io::Result<Vec<(Value, Value)>> {
-        (0..count)
-            .map(|_| Ok((self.read_value(depth + 1)?, self.read_value(depth + 1)?)))
-            .collect()
+        (0..count).map(|_| Ok((self.read_value(depth + 1)?, self.read_value(depth + 1)?))).collect()
     }
 }
 

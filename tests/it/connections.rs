@@ -16,15 +16,12 @@ fn raise_file_limit(files: u64) {
         return;
     }
     let hard = hard.max(files);
-    setrlimit(Resource::RLIMIT_NOFILE, files, hard).unwrap_or_else(|error| {
-        panic!("{files} open files are needed, the limit is {soft} of {hard}: {error}")
-    });
+    setrlimit(Resource::RLIMIT_NOFILE, files, hard)
+        .unwrap_or_else(|error| panic!("{files} open files are needed, the limit is {soft} of {hard}: {error}"));
 }
 
 fn number(client: &mut Client, field: &str) -> i64 {
-    info_field(client, field)
-        .parse()
-        .unwrap_or_else(|error| panic!("INFO has no {field}: {error}"))
+    info_field(client, field).parse().unwrap_or_else(|error| panic!("INFO has no {field}: {error}"))
 }
 
 #[test]
@@ -80,12 +77,9 @@ fn a_client_that_sends_slowly_harms_nobody() {
 fn a_client_that_never_reads_is_cut_at_its_limit() {
     let server = Server::start(&["--client-output-buffer-limit", "normal 4mb 0 0"]);
     let mut other = server.client();
-    other
-        .call(&[b"SET".as_slice(), b"big", &vec![b'x'; 100_000]])
-        .expect("a reply");
+    other.call(&[b"SET".as_slice(), b"big", &vec![b'x'; 100_000]]).expect("a reply");
     let before = number(&mut other, "used_memory");
-    let mut deaf =
-        Client::tcp_with_timeout(server.port, Duration::from_secs(5)).expect("connected");
+    let mut deaf = Client::tcp_with_timeout(server.port, Duration::from_secs(5)).expect("connected");
     let (mut cut, mut highest) = (false, 0);
     for _ in 0..2000 {
         cut = deaf.send(&["GET", "big"]).is_err();
@@ -105,9 +99,7 @@ fn a_client_that_never_reads_is_cut_at_its_limit() {
 fn a_soft_limit_holds_after_its_time() {
     let server = Server::start(&["--client-output-buffer-limit", "normal 0 1mb 1"]);
     let mut other = server.client();
-    other
-        .call(&[b"SET".as_slice(), b"big", &vec![b'x'; 1_000_000]])
-        .expect("a reply");
+    other.call(&[b"SET".as_slice(), b"big", &vec![b'x'; 1_000_000]]).expect("a reply");
     let mut deaf = server.client();
     for _ in 0..30 {
         deaf.send(&["GET", "big"]).expect("sent");
@@ -123,9 +115,7 @@ fn a_soft_limit_holds_after_its_time() {
 fn a_client_that_never_reads_holds_up_no_pipeline_of_others() {
     let server = Server::start(&[]);
     let mut other = server.client();
-    other
-        .call(&[b"SET".as_slice(), b"big", &vec![b'x'; 1_000_000]])
-        .expect("a reply");
+    other.call(&[b"SET".as_slice(), b"big", &vec![b'x'; 1_000_000]]).expect("a reply");
     let mut deaf = server.client();
     for _ in 0..40 {
         deaf.send(&["GET", "big"]).expect("sent");
@@ -134,10 +124,7 @@ fn a_client_that_never_reads_holds_up_no_pipeline_of_others() {
         assert_eq!(other.run(&format!("SET k{at} v")).text(), "OK");
     }
     for _ in 0..40 {
-        assert_eq!(
-            deaf.read().expect("a reply").bytes().map(<[u8]>::len),
-            Some(1_000_000)
-        );
+        assert_eq!(deaf.read().expect("a reply").bytes().map(<[u8]>::len), Some(1_000_000));
     }
 }
 
@@ -149,19 +136,11 @@ fn there_is_a_most_of_clients() {
         client.run("PING");
     }
     let mut late = server.client();
-    assert_eq!(
-        late.read().expect("a reply").text(),
-        "ERR max number of clients reached"
-    );
+    assert_eq!(late.read().expect("a reply").text(), "ERR max number of clients reached");
     assert!(late.is_closed());
     clients.pop();
     let end = Instant::now() + Duration::from_secs(20);
-    while server
-        .client()
-        .call(&["PING"])
-        .map(|reply| reply.is_error())
-        .unwrap_or(true)
-    {
+    while server.client().call(&["PING"]).map(|reply| reply.is_error()).unwrap_or(true) {
         assert!(Instant::now() < end, "no place became free");
         sleep(Duration::from_millis(10));
     }
@@ -185,12 +164,7 @@ fn a_unix_socket_serves_too() {
     let mut client = Client::unix(&path).expect("connected");
     assert_eq!(client.run("SET a 1").text(), "OK");
     assert_eq!(server.client().run("GET a").text(), "1");
-    assert!(
-        client
-            .run("CLIENT INFO")
-            .text()
-            .contains(&format!("addr={name}:0"))
-    );
+    assert!(client.run("CLIENT INFO").text().contains(&format!("addr={name}:0")));
     let mode = path.metadata().expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
@@ -200,10 +174,7 @@ fn a_port_of_zero_means_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
     let name = path.to_str().expect("a name").to_string();
-    let server = Server::spawn(
-        &crate::server::our_binary(),
-        &["--unixsocket", &name, "--port", "0"],
-    );
+    let server = Server::spawn(&crate::server::our_binary(), &["--unixsocket", &name, "--port", "0"]);
     let end = Instant::now() + Duration::from_secs(20);
     let mut client = loop {
         match Client::unix(&path) {
@@ -223,10 +194,7 @@ fn clients_can_be_listed_named_and_killed() {
     assert_eq!(one.run("CLIENT SETNAME first").text(), "OK");
     assert_eq!(other.run("CLIENT SETNAME second").text(), "OK");
     let list = one.run("CLIENT LIST").text();
-    assert!(
-        list.contains("name=first") && list.contains("name=second"),
-        "{list}"
-    );
+    assert!(list.contains("name=first") && list.contains("name=second"), "{list}");
     let id = other.run("CLIENT ID").int().expect("an id");
     assert_eq!(one.run(&format!("CLIENT KILL ID {id}")).int(), Some(1));
     assert!(other.is_closed());

@@ -10,14 +10,7 @@ use std::time::Duration;
 use crate::client::{Client, Value};
 use crate::server::Server;
 
-const EDGES: &[&str] = &[
-    "-9223372036854775808",
-    "-1",
-    "0",
-    "1",
-    "4294967295",
-    "9223372036854775807",
-];
+const EDGES: &[&str] = &["-9223372036854775808", "-1", "0", "1", "4294967295", "9223372036854775807"];
 
 /// Commands whose effect would end the test and not what it looks at: those that stop or replace the server
 /// or its connections, and those that wait for another server.
@@ -56,11 +49,7 @@ struct Argument {
 }
 
 fn fields(value: &Value) -> BTreeMap<String, Value> {
-    value
-        .elements()
-        .chunks_exact(2)
-        .map(|pair| (pair[0].text(), pair[1].clone()))
-        .collect()
+    value.elements().chunks_exact(2).map(|pair| (pair[0].text(), pair[1].clone())).collect()
 }
 
 fn argument(value: &Value) -> Argument {
@@ -98,10 +87,7 @@ fn write(argument: &Argument, group: &str, target: &mut usize, edge: &str, out: 
     }
     match argument.kind.as_str() {
         "pure-token" => {}
-        "block" => argument
-            .parts
-            .iter()
-            .for_each(|part| write(part, group, target, edge, out)),
+        "block" => argument.parts.iter().for_each(|part| write(part, group, target, edge, out)),
         "oneof" => {
             let mut chosen = None;
             let mut before = 0;
@@ -117,16 +103,7 @@ fn write(argument: &Argument, group: &str, target: &mut usize, edge: &str, out: 
                     *target = usize::MAX;
                 }
                 (None, Some(first)) => {
-                    write(
-                        &Argument {
-                            optional: false,
-                            ..first.clone()
-                        },
-                        group,
-                        &mut usize::MAX.clone(),
-                        edge,
-                        out,
-                    );
+                    write(&Argument { optional: false, ..first.clone() }, group, &mut usize::MAX.clone(), edge, out);
                     *target = target.saturating_sub(before);
                 }
                 (None, None) => {}
@@ -134,16 +111,8 @@ fn write(argument: &Argument, group: &str, target: &mut usize, edge: &str, out: 
         }
         "key" => out.push(format!("key-{group}")),
         _ if is_number(argument) => {
-            out.push(if *target == 0 {
-                edge.to_string()
-            } else {
-                "1".to_string()
-            });
-            *target = if *target == 0 {
-                usize::MAX
-            } else {
-                target.saturating_sub(1)
-            };
+            out.push(if *target == 0 { edge.to_string() } else { "1".to_string() });
+            *target = if *target == 0 { usize::MAX } else { target.saturating_sub(1) };
         }
         "pattern" => out.push("*".to_string()),
         _ => out.push("1".to_string()),
@@ -168,45 +137,26 @@ fn prepare(client: &mut Client) {
 #[test]
 fn no_number_of_any_command_does_harm() {
     let mut server = Server::start(&["--proto-max-bulk-len", "1mb", "--maxmemory", "300mb"]);
-    let mut client =
-        Client::tcp_with_timeout(server.port, Duration::from_secs(20)).expect("connected");
+    let mut client = Client::tcp_with_timeout(server.port, Duration::from_secs(20)).expect("connected");
     let docs = client.run("COMMAND DOCS");
     let mut commands = Vec::new();
     for pair in docs.elements().chunks_exact(2) {
         let doc = fields(&pair[1]);
-        let subcommands = doc
-            .get("subcommands")
-            .map(Value::elements)
-            .unwrap_or_default();
+        let subcommands = doc.get("subcommands").map(Value::elements).unwrap_or_default();
         for pair in [pair.to_vec(), subcommands].concat().chunks_exact(2) {
             commands.push((pair[0].text(), fields(&pair[1])));
         }
     }
-    assert!(
-        commands.len() > 100,
-        "COMMAND DOCS knows {} commands",
-        commands.len()
-    );
+    assert!(commands.len() > 100, "COMMAND DOCS knows {} commands", commands.len());
     let mut tried = 0;
     for (name, doc) in commands {
-        if LEFT_OUT.contains(&name.as_str())
-            || LEFT_OUT.contains(&name.split('|').next().unwrap_or_default())
-        {
+        if LEFT_OUT.contains(&name.as_str()) || LEFT_OUT.contains(&name.split('|').next().unwrap_or_default()) {
             continue;
         }
         let group = doc.get("group").map(Value::text).unwrap_or_default();
-        let arguments: Vec<Argument> = doc
-            .get("arguments")
-            .map(Value::elements)
-            .unwrap_or_default()
-            .iter()
-            .map(argument)
-            .collect();
-        let all = Argument {
-            kind: "block".to_string(),
-            parts: arguments,
-            ..Argument::default()
-        };
+        let arguments: Vec<Argument> =
+            doc.get("arguments").map(Value::elements).unwrap_or_default().iter().map(argument).collect();
+        let all = Argument { kind: "block".to_string(), parts: arguments, ..Argument::default() };
         for at in 0..numbers(&all) {
             for edge in EDGES {
                 let mut request: Vec<String> = name.split('|').map(str::to_string).collect();

@@ -18,9 +18,7 @@ fn mixed_requests() -> (Vec<u8>, usize) {
 }
 
 fn read_all(client: &mut Client, count: usize) -> Vec<Value> {
-    (0..count)
-        .map(|_| client.read().expect("a reply"))
-        .collect()
+    (0..count).map(|_| client.read().expect("a reply")).collect()
 }
 
 #[test]
@@ -63,10 +61,7 @@ fn many_requests_may_come_at_once() {
     }
     let mut client = server.client();
     client.send_raw(&bytes).expect("sent");
-    assert_eq!(
-        read_all(&mut client, 10_000).last(),
-        Some(&Value::Int(10_000))
-    );
+    assert_eq!(read_all(&mut client, 10_000).last(), Some(&Value::Int(10_000)));
 }
 
 #[test]
@@ -76,10 +71,7 @@ fn wrong_requests_are_named_and_the_connection_ends() {
     let long_count = [b"*".as_slice(), &long].concat();
     let long_length = [b"*1\r\n$".as_slice(), &long].concat();
     let cases: &[(&[u8], &str)] = &[
-        (
-            b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\nfooz\r\n",
-            "expected '$', got 'f'",
-        ),
+        (b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\nfooz\r\n", "expected '$', got 'f'"),
         (b"*1\r\n$-10\r\n", "invalid bulk length"),
         (b"*1\r\n$2000000000\r\n", "invalid bulk length"),
         (b"*1\r\n$9223372036854775808\r\n", "invalid bulk length"),
@@ -99,15 +91,8 @@ fn wrong_requests_are_named_and_the_connection_ends() {
     for (bytes, message) in cases {
         let mut client = server.client();
         client.send_raw(bytes).expect("sent");
-        let reply = client
-            .read()
-            .unwrap_or_else(|error| panic!("{message}: {error}"));
-        assert_eq!(
-            reply.text(),
-            format!("ERR Protocol error: {message}"),
-            "{}",
-            bytes[..bytes.len().min(60)].escape_ascii()
-        );
+        let reply = client.read().unwrap_or_else(|error| panic!("{message}: {error}"));
+        assert_eq!(reply.text(), format!("ERR Protocol error: {message}"), "{}", bytes[..bytes.len().min(60)].escape_ascii());
         assert!(client.is_closed(), "{message}");
     }
     assert_eq!(server.client().run("PING").text(), "PONG");
@@ -127,25 +112,15 @@ fn what_a_browser_sends_ends_the_connection_at_once() {
         assert!(!answer.starts_with(b"+OK"), "{}", answer.escape_ascii());
     }
     assert_eq!(server.client().run("EXISTS a"), Value::Int(0));
-    assert!(
-        server.log().contains("Possible SECURITY ATTACK detected"),
-        "{}",
-        server.log()
-    );
+    assert!(server.log().contains("Possible SECURITY ATTACK detected"), "{}", server.log());
 }
 
 #[test]
 fn before_authentication_requests_are_small() {
     let server = Server::start(&["--requirepass", "secret"]);
     for (bytes, message) in [
-        (
-            b"*11\r\n".as_slice(),
-            "ERR Protocol error: unauthenticated multibulk length",
-        ),
-        (
-            b"*1\r\n$16385\r\n",
-            "ERR Protocol error: unauthenticated bulk length",
-        ),
+        (b"*11\r\n".as_slice(), "ERR Protocol error: unauthenticated multibulk length"),
+        (b"*1\r\n$16385\r\n", "ERR Protocol error: unauthenticated bulk length"),
     ] {
         let mut client = server.client();
         client.send_raw(bytes).expect("sent");
@@ -153,27 +128,12 @@ fn before_authentication_requests_are_small() {
         assert!(client.is_closed());
     }
     let mut client = server.client();
-    assert_eq!(
-        client.run("GET a").text(),
-        "NOAUTH Authentication required."
-    );
-    assert_eq!(
-        client.run("AUTH wrong").text(),
-        "WRONGPASS invalid username-password pair or user is disabled."
-    );
+    assert_eq!(client.run("GET a").text(), "NOAUTH Authentication required.");
+    assert_eq!(client.run("AUTH wrong").text(), "WRONGPASS invalid username-password pair or user is disabled.");
     assert_eq!(client.run("AUTH secret").text(), "OK");
-    let words: Vec<String> = ["MSET".to_string()]
-        .into_iter()
-        .chain((0..20).map(|at| at.to_string()))
-        .collect();
+    let words: Vec<String> = ["MSET".to_string()].into_iter().chain((0..20).map(|at| at.to_string())).collect();
     assert_eq!(client.call(&words).expect("a reply").text(), "OK");
-    assert_eq!(
-        client
-            .call(&[b"SET".as_slice(), b"big", &[b'x'; 20_000]])
-            .expect("a reply")
-            .text(),
-        "OK"
-    );
+    assert_eq!(client.call(&[b"SET".as_slice(), b"big", &[b'x'; 20_000]]).expect("a reply").text(), "OK");
 }
 
 #[test]
@@ -181,25 +141,11 @@ fn big_arguments_come_back_whole() {
     let server = Server::start(&[]);
     let mut client = server.client();
     let value: Vec<u8> = (0..8_000_000u32).map(|at| (at % 251) as u8).collect();
-    assert_eq!(
-        client
-            .call(&[b"SET".as_slice(), b"big", &value])
-            .expect("a reply")
-            .text(),
-        "OK"
-    );
-    assert_eq!(
-        client.call(&["GET", "big"]).expect("a reply"),
-        Value::Bulk(value)
-    );
+    assert_eq!(client.call(&[b"SET".as_slice(), b"big", &value]).expect("a reply").text(), "OK");
+    assert_eq!(client.call(&["GET", "big"]).expect("a reply"), Value::Bulk(value));
     assert_eq!(client.run("CONFIG SET proto-max-bulk-len 1mb").text(), "OK");
-    client
-        .send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1048577\r\n")
-        .expect("sent");
-    assert_eq!(
-        client.read().expect("a reply").text(),
-        "ERR Protocol error: invalid bulk length"
-    );
+    client.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1048577\r\n").expect("sent");
+    assert_eq!(client.read().expect("a reply").text(), "ERR Protocol error: invalid bulk length");
 }
 
 #[test]
@@ -212,10 +158,7 @@ fn a_query_buffer_has_a_limit() {
         sleep(Duration::from_millis(1));
         client.send_raw(&chunk).is_err()
     });
-    assert!(
-        cut || client.is_closed(),
-        "eight megabytes went into a buffer of one"
-    );
+    assert!(cut || client.is_closed(), "eight megabytes went into a buffer of one");
     assert_eq!(server.client().run("PING").text(), "PONG");
 }
 
@@ -225,41 +168,23 @@ fn resp3_has_types_of_its_own() {
     let mut client = server.client();
     assert!(matches!(client.run("HELLO"), Value::Array(_)));
     assert!(client.run("HELLO 4").text().starts_with("NOPROTO"));
-    let Value::Map(greeting) = client.run("HELLO 3") else {
-        panic!("no map")
-    };
-    let field = |name: &str| {
-        greeting
-            .iter()
-            .find(|(key, _)| key.text() == name)
-            .map(|(_, value)| value.clone())
-    };
+    let Value::Map(greeting) = client.run("HELLO 3") else { panic!("no map") };
+    let field = |name: &str| greeting.iter().find(|(key, _)| key.text() == name).map(|(_, value)| value.clone());
     assert_eq!(field("proto"), Some(Value::Int(3)));
-    assert_eq!(
-        field("server").map(|value| value.text()).as_deref(),
-        Some("redis")
-    );
+    assert_eq!(field("server").map(|value| value.text()).as_deref(), Some("redis"));
     client.run("HSET h f v");
     client.run("ZADD z 1.5 m");
     client.run("SADD s m");
     let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
-    assert_eq!(
-        client.run("HGETALL h"),
-        Value::Map(vec![(bulk("f"), bulk("v"))])
-    );
+    assert_eq!(client.run("HGETALL h"), Value::Map(vec![(bulk("f"), bulk("v"))]));
     assert_eq!(client.run("SMEMBERS s"), Value::Set(vec![bulk("m")]));
     assert_eq!(client.run("ZSCORE z m"), Value::Double(b"1.5".to_vec()));
     assert_eq!(
         client.run("ZRANGE z 0 -1 WITHSCORES"),
-        Value::Array(vec![Value::Array(vec![
-            bulk("m"),
-            Value::Double(b"1.5".to_vec())
-        ])])
+        Value::Array(vec![Value::Array(vec![bulk("m"), Value::Double(b"1.5".to_vec())])])
     );
     assert_eq!(client.run("GET none"), Value::Null);
-    assert!(
-        matches!(client.run("INFO server"), Value::Verbatim(text) if text.starts_with(b"txt:"))
-    );
+    assert!(matches!(client.run("INFO server"), Value::Verbatim(text) if text.starts_with(b"txt:")));
     assert!(matches!(client.run("CONFIG GET port"), Value::Map(_)));
     assert_eq!(client.run("RESET").text(), "RESET");
     assert_eq!(client.run("GET none"), Value::Nil);
@@ -284,9 +209,7 @@ fn replies_can_be_turned_off() {
 fn quit_answers_and_drops_what_follows() {
     let server = Server::start(&[]);
     let mut client = server.client();
-    client
-        .send_raw(b"SET a 1\r\nQUIT\r\nSET a 2\r\n")
-        .expect("sent");
+    client.send_raw(b"SET a 1\r\nQUIT\r\nSET a 2\r\n").expect("sent");
     assert_eq!(client.read_to_end().expect("an end"), b"+OK\r\n+OK\r\n");
     assert_eq!(server.client().run("GET a").text(), "1");
 }
@@ -294,25 +217,15 @@ fn quit_answers_and_drops_what_follows() {
 #[test]
 fn a_half_request_at_the_end_harms_nobody() {
     let server = Server::start(&[]);
-    for bytes in [
-        b"*".as_slice(),
-        b"*2\r\n$3\r\nGE",
-        b"*1\r\n$1000000\r\nabc",
-        b"PIN",
-        b"*1000000\r\n",
-    ] {
+    for bytes in [b"*".as_slice(), b"*2\r\n$3\r\nGE", b"*1\r\n$1000000\r\nabc", b"PIN", b"*1000000\r\n"] {
         let mut client = server.client();
         client.send_raw(bytes).expect("sent");
         drop(client);
     }
-    let mut client =
-        Client::tcp_with_timeout(server.port, Duration::from_millis(300)).expect("connected");
+    let mut client = Client::tcp_with_timeout(server.port, Duration::from_millis(300)).expect("connected");
     client.send_raw(b"*1\r\n$4\r\nPI").expect("sent");
     let waits = client.read().expect_err("half a request has no reply");
-    assert!(
-        matches!(waits.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{waits}"
-    );
+    assert!(matches!(waits.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{waits}");
     client.send_raw(b"NG\r\n").expect("sent");
     assert_eq!(client.read().expect("a reply").text(), "PONG");
 }

@@ -22,8 +22,7 @@ pub struct Server {
 /// The server under test: our binary, unless `REDOUBT_TEST_SERVER` names another (to try the tests themselves on
 /// a genuine one).
 pub fn our_binary() -> String {
-    std::env::var("REDOUBT_TEST_SERVER")
-        .unwrap_or_else(|_| env!("CARGO_BIN_EXE_redoubt-server").to_string())
+    std::env::var("REDOUBT_TEST_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_redoubt-server").to_string())
 }
 
 impl Server {
@@ -51,27 +50,11 @@ impl Server {
         let log = File::create(folder.path().join("stdout")).expect("a file for the output");
         let mut words = program.split_whitespace();
         let mut command = Command::new(words.next().expect("a program"));
-        command
-            .args(words)
-            .args(["--port", &port.to_string(), "--dir"])
-            .arg(folder.path());
-        command
-            .args(["--bind", "127.0.0.1", "--save", ""])
-            .args(args)
-            .current_dir(folder.path())
-            .env("LC_ALL", "C");
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}"));
-        Server {
-            child,
-            port,
-            folder,
-        }
+        command.args(words).args(["--port", &port.to_string(), "--dir"]).arg(folder.path());
+        command.args(["--bind", "127.0.0.1", "--save", ""]).args(args).current_dir(folder.path()).env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+        Server { child, port, folder }
     }
 
     /// Wait for PING to be answered, be it with an error; says why when it never is.
@@ -145,17 +128,11 @@ impl Drop for Server {
 pub fn info_field(client: &mut Client, field: &str) -> String {
     let text = client.run("INFO everything").text();
     let prefix = format!("{field}:");
-    text.lines()
-        .find_map(|line| line.strip_prefix(&prefix))
-        .unwrap_or("")
-        .trim_end()
-        .to_string()
+    text.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap_or("").trim_end().to_string()
 }
 
 pub fn read_text(path: &Path) -> String {
-    fs::read(path)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default()
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 /// A port nobody listens on. The ports of one process are distinct; two processes start at different places.

@@ -22,12 +22,7 @@ pub struct Exchange<'a> {
 
 /// Whether the replies agree.
 pub fn same(exchange: &Exchange<'_>) -> bool {
-    let Exchange {
-        args,
-        oracle,
-        subject,
-        ..
-    } = exchange;
+    let Exchange { args, oracle, subject, .. } = exchange;
     oracle == subject || as_the_command_allows(exchange) || excuse(exchange).is_some() || {
         // A transaction's reply is judged by its parts elsewhere; other nesting only differs by numbers.
         exchange.version < (7, 2) && !is_random(args) && same_but_for_digits(oracle, subject)
@@ -39,20 +34,12 @@ fn word(args: &[Vec<u8>], at: usize) -> Vec<u8> {
 }
 
 fn has(args: &[Vec<u8>], option: &[u8]) -> bool {
-    args.iter()
-        .skip(1)
-        .any(|arg| arg.eq_ignore_ascii_case(option))
+    args.iter().skip(1).any(|arg| arg.eq_ignore_ascii_case(option))
 }
 
 /// Freedom that every server has with this command.
 fn as_the_command_allows(exchange: &Exchange<'_>) -> bool {
-    let Exchange {
-        args,
-        oracle,
-        subject,
-        small,
-        ..
-    } = *exchange;
+    let Exchange { args, oracle, subject, small, .. } = *exchange;
     if oracle.is_error() || subject.is_error() {
         return false;
     }
@@ -62,9 +49,7 @@ fn as_the_command_allows(exchange: &Exchange<'_>) -> bool {
         b"SMEMBERS" | b"HKEYS" | b"HVALS" => !small && alike && sorted(oracle) == sorted(subject),
         b"HGETALL" => !small && alike && pairs(oracle) == pairs(subject),
         // Ties of an alphabetic comparison, and sets taken as they come, have no order.
-        b"SORT" | b"SORT_RO" if has(args, b"BY") => {
-            alike && (sorted(oracle) == sorted(subject) || has(args, b"LIMIT"))
-        }
+        b"SORT" | b"SORT_RO" if has(args, b"BY") => alike && (sorted(oracle) == sorted(subject) || has(args, b"LIMIT")),
         b"TTL" | b"EXPIRETIME" => near(oracle, subject, 2),
         b"PTTL" | b"PEXPIRETIME" => near(oracle, subject, 3000),
         b"OBJECT" if word(args, 1) == b"IDLETIME" => near(oracle, subject, 5),
@@ -78,9 +63,7 @@ fn as_the_command_allows(exchange: &Exchange<'_>) -> bool {
 
 fn near(one: &Value, other: &Value, by: i64) -> bool {
     match (one, other) {
-        (Value::Int(one), Value::Int(other)) => {
-            *one >= 0 && *other >= 0 && one.abs_diff(*other) <= by as u64
-        }
+        (Value::Int(one), Value::Int(other)) => *one >= 0 && *other >= 0 && one.abs_diff(*other) <= by as u64,
         _ => false,
     }
 }
@@ -92,11 +75,7 @@ fn sorted(value: &Value) -> Vec<Value> {
 }
 
 fn pairs(value: &Value) -> BTreeMap<Value, Value> {
-    value
-        .elements()
-        .chunks_exact(2)
-        .map(|pair| (pair[0].clone(), pair[1].clone()))
-        .collect()
+    value.elements().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
 
 /// What HELLO says that does not depend on the connection or the version.
@@ -105,11 +84,7 @@ fn greeting(value: &Value) -> Vec<(String, String)> {
     let fields = all.chunks_exact(2).map(|pair| {
         let name = pair[0].text();
         let shown = matches!(name.as_str(), "proto" | "mode" | "role");
-        let content = if shown {
-            format!("{:?}", pair[1])
-        } else {
-            String::new()
-        };
+        let content = if shown { format!("{:?}", pair[1]) } else { String::new() };
         (name, content)
     });
     fields.collect()
@@ -120,29 +95,18 @@ fn greeting(value: &Value) -> Vec<(String, String)> {
 pub fn same_but_for_digits(oracle: &Value, subject: &Value) -> bool {
     match (oracle, subject) {
         (Value::Array(one), Value::Array(other)) | (Value::Set(one), Value::Set(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_but_for_digits(one, other))
+        }
+        (Value::Map(one), Value::Map(other)) => {
             one.len() == other.len()
                 && one
                     .iter()
                     .zip(other)
-                    .all(|(one, other)| same_but_for_digits(one, other))
+                    .all(|(one, other)| same_but_for_digits(&one.0, &other.0) && same_but_for_digits(&one.1, &other.1))
         }
-        (Value::Map(one), Value::Map(other)) => {
-            one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| {
-                    same_but_for_digits(&one.0, &other.0) && same_but_for_digits(&one.1, &other.1)
-                })
-        }
-        (Value::Bulk(one), Value::Bulk(other)) | (Value::Double(one), Value::Double(other))
-            if one != other =>
-        {
-            let number = |text: &[u8]| {
-                std::str::from_utf8(text)
-                    .ok()
-                    .and_then(|text| text.parse::<f64>().ok())
-            };
-            (one.len() >= 16 || one.contains(&b'e'))
-                && number(one).is_some()
-                && number(one) == number(other)
+        (Value::Bulk(one), Value::Bulk(other)) | (Value::Double(one), Value::Double(other)) if one != other => {
+            let number = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+            (one.len() >= 16 || one.contains(&b'e')) && number(one).is_some() && number(one) == number(other)
         }
         _ => oracle == subject,
     }
@@ -163,10 +127,7 @@ const EXCUSES: &[Excuse] = &[
         reason: "small lists and sets are listpacks now",
         applies: |it| {
             let [oracle, subject] = [it.oracle.text(), it.subject.text()];
-            is(it, &[b"OBJECT"])
-                && ["list", "set"]
-                    .iter()
-                    .any(|kind| same_encoding(kind, &oracle, &subject, it.version))
+            is(it, &[b"OBJECT"]) && ["list", "set"].iter().any(|kind| same_encoding(kind, &oracle, &subject, it.version))
         },
     },
     Excuse {
@@ -175,8 +136,7 @@ const EXCUSES: &[Excuse] = &[
         applies: |it| {
             let at = if is(it, &[b"SCAN"]) { 1 } else { 2 };
             let cursor = it.args.get(at).map(Vec::as_slice).unwrap_or_default();
-            is(it, &[b"SCAN", b"SSCAN", b"HSCAN", b"ZSCAN"])
-                && (cursor.is_empty() || !cursor.iter().all(u8::is_ascii_digit))
+            is(it, &[b"SCAN", b"SSCAN", b"HSCAN", b"ZSCAN"]) && (cursor.is_empty() || !cursor.iter().all(u8::is_ascii_digit))
         },
     },
     Excuse {
@@ -188,31 +148,20 @@ const EXCUSES: &[Excuse] = &[
         before: (8, 0),
         reason: "a negative offset counts as none",
         applies: |it| {
-            let offset = it
-                .args
-                .windows(2)
-                .find(|pair| upper(&pair[0]) == b"LIMIT")
-                .is_some_and(|pair| pair[1].starts_with(b"-"));
+            let offset =
+                it.args.windows(2).find(|pair| upper(&pair[0]) == b"LIMIT").is_some_and(|pair| pair[1].starts_with(b"-"));
             offset && word(it.args, 0).starts_with(b"Z") && it.oracle.elements().is_empty()
         },
     },
     Excuse {
         before: (7, 2),
         reason: "COMMAND GETKEYS looked at the number of arguments first",
-        applies: |it| {
-            is(it, &[b"COMMAND"])
-                && it.subject.is_error()
-                && says(it.oracle, "wrong number of arguments")
-        },
+        applies: |it| is(it, &[b"COMMAND"]) && it.subject.is_error() && says(it.oracle, "wrong number of arguments"),
     },
     Excuse {
         before: (9, 0),
         reason: "redis 8.0 takes an error of an earlier command's number for SORT's own",
-        applies: |it| {
-            it.version >= (8, 0)
-                && is(it, &[b"SORT", b"SORT_RO"])
-                && says(it.oracle, "be converted into double")
-        },
+        applies: |it| it.version >= (8, 0) && is(it, &[b"SORT", b"SORT_RO"]) && says(it.oracle, "be converted into double"),
     },
 ];
 
@@ -227,9 +176,7 @@ fn says(value: &Value, words: &str) -> bool {
 
 /// The reason for which a difference does not count, if there is one.
 pub fn excuse(exchange: &Exchange<'_>) -> Option<&'static str> {
-    let found = EXCUSES
-        .iter()
-        .find(|excuse| exchange.version < excuse.before && (excuse.applies)(exchange));
+    let found = EXCUSES.iter().find(|excuse| exchange.version < excuse.before && (excuse.applies)(exchange));
     found.map(|excuse| excuse.reason)
 }
 
@@ -238,8 +185,5 @@ pub fn excuse(exchange: &Exchange<'_>) -> Option<&'static str> {
 pub fn same_encoding(kind: &str, oracle: &str, subject: &str, version: (u32, u32)) -> bool {
     oracle == subject
         || version < (7, 2)
-            && matches!(
-                (kind, oracle, subject),
-                ("set", "hashtable", "listpack") | ("list", "quicklist", "listpack")
-            )
+            && matches!((kind, oracle, subject), ("set", "hashtable", "listpack") | ("list", "quicklist", "listpack"))
 }

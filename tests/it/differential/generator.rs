@@ -26,10 +26,8 @@ pub enum Step {
 pub const CLIENTS: usize = 3;
 
 /// Keys that commands find by chance; those with lives among them.
-pub const KEYS: &[&str] = &[
-    "s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2",
-    "w_a", "w_1",
-];
+pub const KEYS: &[&str] =
+    &["s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1"];
 
 /// Sorted sets whose scores are all zero.
 const LEX_KEYS: &[&str] = &["y0", "y1"];
@@ -59,20 +57,10 @@ impl Generator {
             grammar::CONNECTION,
         ];
         let families = families.map(|rules| {
-            let known: Vec<Rule> = rules
-                .iter()
-                .copied()
-                .filter(|(since, ..)| *since <= version)
-                .collect();
+            let known: Vec<Rule> = rules.iter().copied().filter(|(since, ..)| *since <= version).collect();
             (known.iter().map(|(_, weight, _)| weight).sum(), known)
         });
-        Generator {
-            rng: Rng::with_seed(seed),
-            version,
-            in_multi: [false; CLIENTS],
-            parked: false,
-            families: families.into(),
-        }
+        Generator { rng: Rng::with_seed(seed), version, in_multi: [false; CLIENTS], parked: false, families: families.into() }
     }
 
     /// The steps of one round, about `count` of them.
@@ -100,11 +88,8 @@ impl Generator {
                 "BZMPOP 0 <zsets> (MIN|MAX)",
             ];
             // Before 7.2 a key of another type among several was passed over when the client woke.
-            let single: &[&str] = &[
-                "(BLPOP|BRPOP) <list> 0",
-                "(BZPOPMIN|BZPOPMAX) <zset> 0",
-                "BLMPOP 0 1 <list> (LEFT|RIGHT) COUNT 2",
-            ];
+            let single: &[&str] =
+                &["(BLPOP|BRPOP) <list> 0", "(BZPOPMIN|BZPOPMAX) <zset> 0", "BLMPOP 0 1 <list> (LEFT|RIGHT) COUNT 2"];
             let template = self.pick(if self.version < (7, 2) { single } else { any });
             let args = self.expand(template);
             steps.push(Step::Park { args });
@@ -116,16 +101,8 @@ impl Generator {
             return;
         }
         // Mostly one connection talks; transactions meet the others' writes.
-        let client = if self.rng.u32(..4) > 0 {
-            0
-        } else {
-            self.rng.usize(..CLIENTS)
-        };
-        let family = if self.rng.u32(..12) == 0 {
-            6
-        } else {
-            self.rng.usize(..6)
-        };
+        let client = if self.rng.u32(..4) > 0 { 0 } else { self.rng.usize(..CLIENTS) };
+        let family = if self.rng.u32(..12) == 0 { 6 } else { self.rng.usize(..6) };
         let rule = self.rule(family);
         let mut args = self.expand(rule);
         self.mutate(&mut args);
@@ -143,9 +120,7 @@ impl Generator {
         }
         steps.push(Step::Send { client, args });
         if short {
-            steps.push(Step::Pause {
-                millis: SHORT_MS as u64 + 15,
-            });
+            steps.push(Step::Pause { millis: SHORT_MS as u64 + 15 });
         }
     }
 
@@ -181,11 +156,7 @@ impl Generator {
                 Some(item) => (item, true),
                 None => (item, false),
             };
-            let times = if repeated {
-                1 + self.rng.usize(..4).min(self.rng.usize(..4))
-            } else {
-                1
-            };
+            let times = if repeated { 1 + self.rng.usize(..4).min(self.rng.usize(..4)) } else { 1 };
             for _ in 0..times {
                 self.item(item, args);
             }
@@ -226,22 +197,14 @@ impl Generator {
             "lexset" => LEX_KEYS[self.rng.usize(..LEX_KEYS.len())].to_string(),
             "any" => return args.push(self.key('?')),
             "lists" | "sets" | "zsets" => {
-                let kind = if name == "sets" {
-                    'e'
-                } else {
-                    name.chars().next().unwrap_or('l')
-                };
+                let kind = if name == "sets" { 'e' } else { name.chars().next().unwrap_or('l') };
                 let count = 1 + self.rng.usize(..3);
                 args.push(match self.rng.u32(..25) {
                     0 => self.edge(),
                     _ => count.to_string().into_bytes(),
                 });
                 for _ in 0..count {
-                    let kind = if name == "zsets" && self.rng.u32(..6) == 0 {
-                        'e'
-                    } else {
-                        kind
-                    };
+                    let kind = if name == "zsets" && self.rng.u32(..6) == 0 { 'e' } else { kind };
                     args.push(self.key(kind));
                 }
                 return;
@@ -249,9 +212,7 @@ impl Generator {
             "val" | "elem" | "field" => return args.push(self.value()),
             "int" if self.rng.u32(..6) == 0 => return args.push(self.edge()),
             "int" => self.rng.i64(-100..1000).to_string(),
-            "badint" => self
-                .pick(&["abc", "", "-1", "1.5", "9223372036854775808"])
-                .to_string(),
+            "badint" => self.pick(&["abc", "", "-1", "1.5", "9223372036854775808"]).to_string(),
             "float" | "score" => return args.push(self.float()),
             "count" | "randcount" if self.rng.u32(..15) == 0 => {
                 return args.push(self.small_edge());
@@ -268,81 +229,20 @@ impl Generator {
             },
             "db" if self.rng.u32(..12) == 0 => return args.push(self.edge()),
             "db" => self.rng.i64(0..3).to_string(),
-            "s" => self
-                .pick(&[
-                    "100",
-                    "5000",
-                    "0",
-                    "-1",
-                    "86400",
-                    "9223372036854775",
-                    "9223372036854775807",
-                    "x",
-                ])
-                .to_string(),
-            "ms" => self
-                .pick(&[
-                    "100000",
-                    "5000000",
-                    "0",
-                    "-5",
-                    "5",
-                    "9223372036854775807",
-                    "9223372036854775000",
-                ])
-                .to_string(),
-            "at" => self
-                .pick(&[
-                    "33177117420",
-                    "33177117999",
-                    "1",
-                    "0",
-                    "-7",
-                    "9223372036854775807",
-                    "y",
-                ])
-                .to_string(),
-            "msat" => self
-                .pick(&[
-                    "33177117420000",
-                    "33177117999123",
-                    "1",
-                    "0",
-                    "-7",
-                    "9223372036854775807",
-                ])
-                .to_string(),
-            "wait" => self
-                .pick(&["0.01", "0.01", "0.01", "0.01", "x", "-1", "", "nan"])
-                .to_string(),
-            "badcursor" => self
-                .pick(&["x", "-1", "", "1.5", "18446744073709551616", "0x1", " 1"])
-                .to_string(),
-            "pattern" => self
-                .pick(&[
-                    "*", "?0", "[a-f]*", "s?", "*1*", "[^s]*", "\\*", "e0", "k[", "", "**a**",
-                ])
-                .to_string(),
-            "type" => self
-                .pick(&["string", "list", "set", "ZSET", "hash", "stream", "nosuch"])
-                .to_string(),
-            "by" => self
-                .pick(&["w_*", "h0->*", "h*->a", "*", "nokey_*"])
-                .to_string(),
-            "get" => self
-                .pick(&["#", "w_*", "s*", "h0->*", "h*->a", "*"])
-                .to_string(),
-            "min" | "max" => self
-                .pick(&[
-                    "-inf", "+inf", "0", "1", "(1", "(2.5", "3", "-3", "1e2", "(inf", "x", "nan",
-                    "(",
-                ])
-                .to_string(),
-            "lexmin" | "lexmax" => self
-                .pick(&[
-                    "-", "+", "[a", "(a", "[c", "(f", "[", "(", "x", "", "[m1", "[z",
-                ])
-                .to_string(),
+            "s" => self.pick(&["100", "5000", "0", "-1", "86400", "9223372036854775", "9223372036854775807", "x"]).to_string(),
+            "ms" => self.pick(&["100000", "5000000", "0", "-5", "5", "9223372036854775807", "9223372036854775000"]).to_string(),
+            "at" => self.pick(&["33177117420", "33177117999", "1", "0", "-7", "9223372036854775807", "y"]).to_string(),
+            "msat" => self.pick(&["33177117420000", "33177117999123", "1", "0", "-7", "9223372036854775807"]).to_string(),
+            "wait" => self.pick(&["0.01", "0.01", "0.01", "0.01", "x", "-1", "", "nan"]).to_string(),
+            "badcursor" => self.pick(&["x", "-1", "", "1.5", "18446744073709551616", "0x1", " 1"]).to_string(),
+            "pattern" => self.pick(&["*", "?0", "[a-f]*", "s?", "*1*", "[^s]*", "\\*", "e0", "k[", "", "**a**"]).to_string(),
+            "type" => self.pick(&["string", "list", "set", "ZSET", "hash", "stream", "nosuch"]).to_string(),
+            "by" => self.pick(&["w_*", "h0->*", "h*->a", "*", "nokey_*"]).to_string(),
+            "get" => self.pick(&["#", "w_*", "s*", "h0->*", "h*->a", "*"]).to_string(),
+            "min" | "max" => {
+                self.pick(&["-inf", "+inf", "0", "1", "(1", "(2.5", "3", "-3", "1e2", "(inf", "x", "nan", "("]).to_string()
+            }
+            "lexmin" | "lexmax" => self.pick(&["-", "+", "[a", "(a", "[c", "(f", "[", "(", "x", "", "[m1", "[z"]).to_string(),
             _ => unreachable!("no token is called {name}"),
         };
         args.push(word.into_bytes());
@@ -354,11 +254,7 @@ impl Generator {
         if kind == '?' || self.rng.u32(..12) == 0 {
             return name.as_bytes().to_vec();
         }
-        let own: Vec<&str> = KEYS
-            .iter()
-            .copied()
-            .filter(|name| name.starts_with(kind))
-            .collect();
+        let own: Vec<&str> = KEYS.iter().copied().filter(|name| name.starts_with(kind)).collect();
         self.pick(&own).as_bytes().to_vec()
     }
 
@@ -462,8 +358,7 @@ impl Generator {
 
     /// Now and then spoil a request: a word too many or too few, words in another order, other case.
     fn mutate(&mut self, args: &mut Vec<Vec<u8>>) {
-        let lexical =
-            upper(&args[0]) == b"ZADD" && args.get(1).is_some_and(|key| key.starts_with(b"y"));
+        let lexical = upper(&args[0]) == b"ZADD" && args.get(1).is_some_and(|key| key.starts_with(b"y"));
         match self.rng.u32(..60) {
             0..=5 if lexical => {}
             0 if args.len() > 1 => {
@@ -491,11 +386,7 @@ impl Generator {
                 args.push(again);
             }
             6..=12 => args[0].make_ascii_lowercase(),
-            13..=15 => args
-                .iter_mut()
-                .skip(2)
-                .filter(|arg| arg.len() > 1)
-                .for_each(|arg| arg.make_ascii_lowercase()),
+            13..=15 => args.iter_mut().skip(2).filter(|arg| arg.len() > 1).for_each(|arg| arg.make_ascii_lowercase()),
             _ => {}
         }
     }
@@ -506,19 +397,13 @@ impl Generator {
         let name = upper(&args[0]);
         let mut short = false;
         // Only keys that are looked at after the pause may go; those that an edge number names are not.
-        let queued = queued
-            || !args
-                .get(1)
-                .is_some_and(|key| KEYS.iter().any(|known| known.as_bytes() == key));
+        let queued = queued || !args.get(1).is_some_and(|key| KEYS.iter().any(|known| known.as_bytes() == key));
         for at in 1..args.len() {
             let before = upper(&args[at - 1]);
             let seconds = before == b"EX" || at == 2 && (name == b"EXPIRE" || name == b"SETEX");
             let millis = before == b"PX" || at == 2 && (name == b"PEXPIRE" || name == b"PSETEX");
             let past = name == b"SET" && (before == b"EXAT" || before == b"PXAT");
-            let Some(number) = std::str::from_utf8(&args[at])
-                .ok()
-                .and_then(|text| text.parse::<i64>().ok())
-            else {
+            let Some(number) = std::str::from_utf8(&args[at]).ok().and_then(|text| text.parse::<i64>().ok()) else {
                 continue;
             };
             if past && (1..1_000_000_000).contains(&number) {
@@ -529,9 +414,7 @@ impl Generator {
                 }
             } else if millis && (1..=SHORT_MS).contains(&number) && !queued {
                 short = true;
-            } else if (millis && (1..100_000).contains(&number))
-                || (seconds && (1..100).contains(&number))
-            {
+            } else if (millis && (1..100_000).contains(&number)) || (seconds && (1..100).contains(&number)) {
                 args[at] = b"100000".to_vec();
             }
         }
@@ -544,9 +427,7 @@ pub fn keep_small(args: &mut [Vec<u8>]) {
     let name = upper(&args[0]);
     let at = match name.as_slice() {
         b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" => {
-            let count = args
-                .get(2)
-                .and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
+            let count = args.get(2).and_then(|arg| std::str::from_utf8(arg).ok()?.parse::<i64>().ok());
             if count.is_some_and(|count| count < -1000 && count > i64::MIN) {
                 args[2] = b"-7".to_vec();
             }
@@ -554,28 +435,18 @@ pub fn keep_small(args: &mut [Vec<u8>]) {
         }
         b"CLIENT" if args.len() > 2 && upper(&args[1]) == b"PAUSE" => 2,
         b"BLMPOP" | b"BZMPOP" => 1,
-        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BZPOPMIN" | b"BZPOPMAX" => {
-            args.len() - 1
-        }
+        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BZPOPMIN" | b"BZPOPMAX" => args.len() - 1,
         _ => return,
     };
     let refused: [&[u8]; 4] = [b"x", b"-1", b"", b"nan"];
     if at < args.len() && at > 0 && !refused.contains(&args[at].as_slice()) {
-        args[at] = if name == b"CLIENT" {
-            b"x".to_vec()
-        } else {
-            b"0.01".to_vec()
-        };
+        args[at] = if name == b"CLIENT" { b"x".to_vec() } else { b"0.01".to_vec() };
     }
 }
 
 /// Replace what two correct servers would do differently to the data, after which nothing could be compared.
 fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
-    let number = |arg: &Vec<u8>| {
-        std::str::from_utf8(arg)
-            .ok()
-            .and_then(|text| text.parse::<i64>().ok())
-    };
+    let number = |arg: &Vec<u8>| std::str::from_utf8(arg).ok().and_then(|text| text.parse::<i64>().ok());
     let name = upper(&args[0]);
     if version < (7, 2) && (name == b"ZRANK" || name == b"ZREVRANK") {
         // An option, even a wrong one, was a wrong number of arguments, which a transaction notices earlier.
@@ -589,10 +460,7 @@ fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
         // What stood before a word it did not understand was done.
         args.truncate(4);
     }
-    if version >= (8, 0)
-        && name == b"SORT"
-        && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"STORE"))
-    {
+    if version >= (8, 0) && name == b"SORT" && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"STORE")) {
         // A number read by another command may have left an error behind that redis 8.0 takes for SORT's own.
         args.push(b"ALPHA".to_vec());
     }
@@ -605,9 +473,7 @@ fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
             // Refused since 8.0.
             b"LREM" => at == 2 && value == Some(i64::MIN) && version < (8, 0),
             // Taken as nothing before 8.0, and as zero since.
-            b"ZRANGESTORE" => {
-                before == b"LIMIT" && value.is_some_and(|offset| offset < 0) && version < (8, 0)
-            }
+            b"ZRANGESTORE" => before == b"LIMIT" && value.is_some_and(|offset| offset < 0) && version < (8, 0),
             // A zero byte ends the part of a name that is checked since 7.2.
             b"CLIENT" | b"HELLO" => args[at].contains(&0) && version < (7, 2),
             // Blanks before a number were skipped before 8.0, in some places.
@@ -624,15 +490,7 @@ fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
 pub fn is_random(args: &[Vec<u8>]) -> bool {
     matches!(
         upper(&args[0]).as_slice(),
-        b"SPOP"
-            | b"SRANDMEMBER"
-            | b"HRANDFIELD"
-            | b"ZRANDMEMBER"
-            | b"RANDOMKEY"
-            | b"SCAN"
-            | b"SSCAN"
-            | b"HSCAN"
-            | b"ZSCAN"
+        b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" | b"RANDOMKEY" | b"SCAN" | b"SSCAN" | b"HSCAN" | b"ZSCAN"
     )
 }
 

@@ -12,23 +12,11 @@ const OLD: (u32, u32) = (6, 0);
 
 pub const STRINGS: &[Rule] = &[
     (OLD, 6, "SET <str> <val>"),
-    (
-        OLD,
-        4,
-        "SET <str> <val> [NX|XX] [GET] [EX <s>|PX <ms>|EXAT <at>|PXAT <msat>|KEEPTTL]",
-    ),
-    (
-        OLD,
-        1,
-        "SET <str> <val> [GET|NX|XX|KEEPTTL|PERSIST|EX <s>|PX <ms>|EXAT <at>]+",
-    ),
+    (OLD, 4, "SET <str> <val> [NX|XX] [GET] [EX <s>|PX <ms>|EXAT <at>|PXAT <msat>|KEEPTTL]"),
+    (OLD, 1, "SET <str> <val> [GET|NX|XX|KEEPTTL|PERSIST|EX <s>|PX <ms>|EXAT <at>]+"),
     (OLD, 4, "GET <str>"),
     (OLD, 1, "GETDEL <str>"),
-    (
-        OLD,
-        2,
-        "GETEX <str> [EX <s>|PX <ms>|EXAT <at>|PXAT <msat>|PERSIST]",
-    ),
+    (OLD, 2, "GETEX <str> [EX <s>|PX <ms>|EXAT <at>|PXAT <msat>|PERSIST]"),
     (OLD, 1, "GETEX <str> [EX <s>|PX <ms>|PERSIST|KEEPTTL]+"),
     (OLD, 1, "GETSET <str> <val>"),
     (OLD, 1, "SETNX <str> <val>"),
@@ -45,11 +33,7 @@ pub const STRINGS: &[Rule] = &[
     (OLD, 2, "(INCR|DECR) <str>"),
     (OLD, 3, "(INCRBY|DECRBY) <str> <int>"),
     (OLD, 3, "INCRBYFLOAT <str> <float>"),
-    (
-        (7, 0),
-        2,
-        "LCS <str> <str> [LEN|IDX] [MINMATCHLEN <int>] [WITHMATCHLEN]",
-    ),
+    ((7, 0), 2, "LCS <str> <str> [LEN|IDX] [MINMATCHLEN <int>] [WITHMATCHLEN]"),
 ];
 
 pub const KEYS: &[Rule] = &[
@@ -64,11 +48,7 @@ pub const KEYS: &[Rule] = &[
     (OLD, 1, "SELECT <db>"),
     (OLD, 1, "DBSIZE"),
     (OLD, 1, "KEYS <pattern>"),
-    (
-        OLD,
-        1,
-        "SCAN 0 [MATCH <pattern>] [COUNT <count>] [TYPE <type>]",
-    ),
+    (OLD, 1, "SCAN 0 [MATCH <pattern>] [COUNT <count>] [TYPE <type>]"),
     (OLD, 1, "SCAN <badcursor> [COUNT <int>]"),
     (OLD, 1, "RANDOMKEY"),
     (OLD, 2, "EXPIRE <any> <s> [NX|XX]+"),
@@ -77,17 +57,9 @@ pub const KEYS: &[Rule] = &[
     (OLD, 1, "PEXPIREAT <any> <msat> [NX|XX|GT|LT]+"),
     (OLD, 2, "(TTL|PTTL|EXPIRETIME|PEXPIRETIME) <any>"),
     (OLD, 2, "PERSIST <any>"),
-    (
-        OLD,
-        2,
-        "(SORT|SORT_RO) <any> [BY <by>] [LIMIT <index> <index>] [GET <get>]+ [ASC|DESC] [ALPHA]",
-    ),
+    (OLD, 2, "(SORT|SORT_RO) <any> [BY <by>] [LIMIT <index> <index>] [GET <get>]+ [ASC|DESC] [ALPHA]"),
     (OLD, 1, "(SORT|SORT_RO) <any> BY nosort [GET <get>] [ALPHA]"),
-    (
-        OLD,
-        1,
-        "SORT <any> [ALPHA] [LIMIT <index> <index>] [DESC] STORE <any>",
-    ),
+    (OLD, 1, "SORT <any> [ALPHA] [LIMIT <index> <index>] [DESC] STORE <any>"),
     (OLD, 1, "MEMORY USAGE <any> [SAMPLES <int>]"),
 ];
 
@@ -102,26 +74,14 @@ pub const LISTS: &[Rule] = &[
     (OLD, 2, "LINSERT <list> (BEFORE|AFTER) <elem> <elem>"),
     (OLD, 2, "LREM <list> <index> <elem>"),
     (OLD, 2, "LTRIM <list> <index> <index>"),
-    (
-        OLD,
-        2,
-        "LPOS <list> <elem> [RANK <index>] [COUNT <count>] [MAXLEN <count>]",
-    ),
+    (OLD, 2, "LPOS <list> <elem> [RANK <index>] [COUNT <count>] [MAXLEN <count>]"),
     (OLD, 2, "LMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT)"),
     (OLD, 1, "RPOPLPUSH <list> <list>"),
     ((7, 0), 2, "LMPOP <lists> (LEFT|RIGHT) [COUNT <count>]"),
     (OLD, 1, "(BLPOP|BRPOP) <list>+ <wait>"),
-    (
-        OLD,
-        1,
-        "BLMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT) <wait>",
-    ),
+    (OLD, 1, "BLMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT) <wait>"),
     (OLD, 1, "BRPOPLPUSH <list> <list> <wait>"),
-    (
-        (7, 0),
-        1,
-        "BLMPOP <wait> <lists> (LEFT|RIGHT) [COUNT <count>]",
-    ),
+    ((7, 0), 1, "BLMPOP <wait> <lists> (LEFT|RIGHT) [COUNT <count>]"),
 ];
 
 pub const SETS: &[Rule] = &[
@@ -155,20 +115,12 @@ pub const HASHES: &[Rule] = &[
     (OLD, 1, "HRANDFIELD <hash> [<randcount>]"),
     (OLD, 1, "HRANDFIELD <hash> <randcount> [WITHVALUES]"),
     (OLD, 1, "HSCAN <hash> 0 [MATCH <pattern>] [COUNT <count>]"),
-    (
-        (7, 4),
-        1,
-        "HSCAN <hash> 0 [MATCH <pattern>] [COUNT <count>] [NOVALUES]",
-    ),
+    ((7, 4), 1, "HSCAN <hash> 0 [MATCH <pattern>] [COUNT <count>] [NOVALUES]"),
 ];
 
 pub const ZSETS: &[Rule] = &[
     (OLD, 6, "ZADD <zset> (<score> <elem>)+"),
-    (
-        OLD,
-        3,
-        "ZADD <zset> [NX|XX] [GT|LT] [CH] [INCR] (<score> <elem>)+",
-    ),
+    (OLD, 3, "ZADD <zset> [NX|XX] [GT|LT] [CH] [INCR] (<score> <elem>)+"),
     (OLD, 4, "ZADD <lexset> (0 <elem>)+"),
     (OLD, 2, "ZINCRBY <zset> <score> <elem>"),
     (OLD, 2, "ZREM <zset> <elem>+"),
@@ -178,70 +130,26 @@ pub const ZSETS: &[Rule] = &[
     (OLD, 1, "ZMSCORE <zset> <elem>+"),
     (OLD, 2, "ZCOUNT <zset> <min> <max>"),
     (OLD, 1, "ZLEXCOUNT <lexset> <lexmin> <lexmax>"),
-    (
-        OLD,
-        3,
-        "(ZRANGE|ZREVRANGE) <zset> <index> <index> [WITHSCORES]",
-    ),
-    (
-        OLD,
-        2,
-        "(ZRANGEBYSCORE|ZREVRANGEBYSCORE) <zset> <min> <max> [WITHSCORES] [LIMIT <index> <index>]",
-    ),
-    (
-        OLD,
-        1,
-        "(ZRANGEBYLEX|ZREVRANGEBYLEX) <lexset> <lexmin> <lexmax> [LIMIT <index> <index>]",
-    ),
-    (
-        OLD,
-        2,
-        "ZRANGE <zset> <min> <max> BYSCORE [REV] [LIMIT <index> <index>] [WITHSCORES]",
-    ),
-    (
-        OLD,
-        1,
-        "ZRANGE <lexset> <lexmin> <lexmax> BYLEX [REV] [LIMIT <index> <index>] [WITHSCORES]",
-    ),
-    (
-        OLD,
-        1,
-        "ZRANGE <zset> <index> <index> [REV|WITHSCORES|BYSCORE|BYLEX|LIMIT <index> <index>]+",
-    ),
-    (
-        OLD,
-        2,
-        "ZRANGESTORE <zset> <zset> <index> <index> [REV] [LIMIT <index> <index>]",
-    ),
-    (
-        OLD,
-        1,
-        "ZRANGESTORE <zset> <zset> <min> <max> BYSCORE [REV] [LIMIT <index> <index>]",
-    ),
+    (OLD, 3, "(ZRANGE|ZREVRANGE) <zset> <index> <index> [WITHSCORES]"),
+    (OLD, 2, "(ZRANGEBYSCORE|ZREVRANGEBYSCORE) <zset> <min> <max> [WITHSCORES] [LIMIT <index> <index>]"),
+    (OLD, 1, "(ZRANGEBYLEX|ZREVRANGEBYLEX) <lexset> <lexmin> <lexmax> [LIMIT <index> <index>]"),
+    (OLD, 2, "ZRANGE <zset> <min> <max> BYSCORE [REV] [LIMIT <index> <index>] [WITHSCORES]"),
+    (OLD, 1, "ZRANGE <lexset> <lexmin> <lexmax> BYLEX [REV] [LIMIT <index> <index>] [WITHSCORES]"),
+    (OLD, 1, "ZRANGE <zset> <index> <index> [REV|WITHSCORES|BYSCORE|BYLEX|LIMIT <index> <index>]+"),
+    (OLD, 2, "ZRANGESTORE <zset> <zset> <index> <index> [REV] [LIMIT <index> <index>]"),
+    (OLD, 1, "ZRANGESTORE <zset> <zset> <min> <max> BYSCORE [REV] [LIMIT <index> <index>]"),
     (OLD, 1, "ZREMRANGEBYRANK <zset> <index> <index>"),
     (OLD, 1, "ZREMRANGEBYSCORE <zset> <min> <max>"),
-    (
-        OLD,
-        1,
-        "ZRANGESTORE <zset> <lexset> <lexmin> <lexmax> BYLEX [REV] [LIMIT <index> <index>]",
-    ),
+    (OLD, 1, "ZRANGESTORE <zset> <lexset> <lexmin> <lexmax> BYLEX [REV] [LIMIT <index> <index>]"),
     (OLD, 1, "ZREM <lexset> <elem>+"),
     (OLD, 1, "ZREMRANGEBYLEX <lexset> <lexmin> <lexmax>"),
     (OLD, 2, "(ZPOPMIN|ZPOPMAX) <zset> [<count>]"),
     ((7, 0), 1, "ZMPOP <zsets> (MIN|MAX) [COUNT <count>]"),
     (OLD, 1, "(BZPOPMIN|BZPOPMAX) <zset>+ <wait>"),
     ((7, 0), 1, "BZMPOP <wait> <zsets> (MIN|MAX) [COUNT <count>]"),
-    (
-        OLD,
-        3,
-        "(ZUNION|ZINTER) <zsets> [WEIGHTS <score>+] [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]",
-    ),
+    (OLD, 3, "(ZUNION|ZINTER) <zsets> [WEIGHTS <score>+] [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]"),
     (OLD, 2, "ZDIFF <zsets> [WITHSCORES]"),
-    (
-        OLD,
-        3,
-        "(ZUNIONSTORE|ZINTERSTORE) <zset> <zsets> [WEIGHTS <score>+] [AGGREGATE (SUM|MIN|MAX)]",
-    ),
+    (OLD, 3, "(ZUNIONSTORE|ZINTERSTORE) <zset> <zsets> [WEIGHTS <score>+] [AGGREGATE (SUM|MIN|MAX)]"),
     (OLD, 1, "ZDIFFSTORE <zset> <zsets>"),
     ((7, 0), 1, "ZINTERCARD <zsets> [LIMIT <count>]"),
     (OLD, 1, "ZRANDMEMBER <zset> [<randcount>]"),
@@ -264,36 +172,16 @@ pub const CONNECTION: &[Rule] = &[
     (OLD, 1, "CLIENT (ID|GETNAME|GETREDIR)"),
     (OLD, 1, "CLIENT SETNAME <val>"),
     (OLD, 1, "CLIENT (NO-EVICT|REPLY) (ON|x)"),
-    (
-        OLD,
-        1,
-        "CLIENT UNBLOCK (99999999|<badint>) [TIMEOUT|ERROR|x]",
-    ),
-    (
-        OLD,
-        1,
-        "CLIENT KILL (ID 99999999|ADDR 127.0.0.1:1|TYPE x|USER nobody|SKIPME x)+",
-    ),
+    (OLD, 1, "CLIENT UNBLOCK (99999999|<badint>) [TIMEOUT|ERROR|x]"),
+    (OLD, 1, "CLIENT KILL (ID 99999999|ADDR 127.0.0.1:1|TYPE x|USER nobody|SKIPME x)+"),
     (OLD, 1, "CLIENT (PAUSE <badint>|UNPAUSE)"),
     ((7, 2), 1, "CLIENT NO-TOUCH (OFF|x)"),
     ((7, 2), 1, "CLIENT SETINFO (LIB-NAME|LIB-VER|x) <val>"),
-    (
-        OLD,
-        1,
-        "COMMAND GETKEYS (GET <any>|MSET (<any> <val>)+|ZUNIONSTORE <any> <zsets>|SORT <any> STORE <any>|PING <val>)",
-    ),
+    (OLD, 1, "COMMAND GETKEYS (GET <any>|MSET (<any> <val>)+|ZUNIONSTORE <any> <zsets>|SORT <any> STORE <any>|PING <val>)"),
     ((7, 2), 1, "COMMAND GETKEYS [PING|NOSUCHCOMMAND]"),
-    (
-        (7, 0),
-        1,
-        "COMMAND GETKEYSANDFLAGS (SET <any> <val> [GET]|LMOVE <any> <any> LEFT LEFT|COPY <any> <any>)",
-    ),
+    ((7, 0), 1, "COMMAND GETKEYSANDFLAGS (SET <any> <val> [GET]|LMOVE <any> <any> LEFT LEFT|COPY <any> <any>)"),
     (OLD, 1, "(FLUSHDB|FLUSHALL) [ASYNC|SYNC|x]"),
     (OLD, 1, "TIME"),
     (OLD, 1, "NOSUCHCOMMAND <val>+"),
-    (
-        OLD,
-        1,
-        "(OBJECT|CLIENT|CONFIG|MEMORY|LATENCY|SLOWLOG) nosuch <val>",
-    ),
+    (OLD, 1, "(OBJECT|CLIENT|CONFIG|MEMORY|LATENCY|SLOWLOG) nosuch <val>"),
 ];

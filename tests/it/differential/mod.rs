@@ -75,93 +75,40 @@ fn run_seeds(setup: &Setup, first_seed: u64) {
 
 #[test]
 fn resp2() {
-    run_seeds(
-        &Setup {
-            protocol: 2,
-            pipeline: 1,
-            tiny: false,
-        },
-        1000,
-    );
+    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: false }, 1000);
 }
 
 #[test]
 fn resp3() {
-    run_seeds(
-        &Setup {
-            protocol: 3,
-            pipeline: 1,
-            tiny: false,
-        },
-        2000,
-    );
+    run_seeds(&Setup { protocol: 3, pipeline: 1, tiny: false }, 2000);
 }
 
 #[test]
 fn small_thresholds() {
-    run_seeds(
-        &Setup {
-            protocol: 2,
-            pipeline: 1,
-            tiny: true,
-        },
-        3000,
-    );
+    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: true }, 3000);
 }
 
 #[test]
 fn pipelined() {
-    run_seeds(
-        &Setup {
-            protocol: 3,
-            pipeline: 16,
-            tiny: true,
-        },
-        4000,
-    );
+    run_seeds(&Setup { protocol: 3, pipeline: 16, tiny: true }, 4000);
 }
 
 #[test]
 #[ignore = "runs as long as it is told to; started by `make fuzz-diff`"]
 fn random_seeds() {
-    let seconds = env::var("REDOUBT_DIFF_SECONDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(60);
-    let collect: usize = env::var("REDOUBT_DIFF_COLLECT")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1);
+    let seconds = env::var("REDOUBT_DIFF_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let collect: usize = env::var("REDOUBT_DIFF_COLLECT").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut pair = pair();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|since| since.as_nanos() as u64)
-        .unwrap_or(1);
-    let mut rng = fastrand::Rng::with_seed(
-        env::var("REDOUBT_DIFF_SEED")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(now),
-    );
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_nanos() as u64).unwrap_or(1);
+    let mut rng = fastrand::Rng::with_seed(env::var("REDOUBT_DIFF_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(now));
     let (mut rounds, mut reports) = (0, BTreeMap::new());
     while Instant::now() < end && reports.len() < collect {
-        let setup = Setup {
-            protocol: rng.u32(2..4),
-            pipeline: [1, 1, 4, 32][rng.usize(..4)],
-            tiny: rng.bool(),
-        };
+        let setup = Setup { protocol: rng.u32(2..4), pipeline: [1, 1, 4, 32][rng.usize(..4)], tiny: rng.bool() };
         let seed = rng.u64(..);
         rounds += 1;
         if let Err(report) = run_seed(&mut pair, &setup, seed) {
-            let title: String = report
-                .lines()
-                .nth(2)
-                .unwrap_or("")
-                .split(' ')
-                .take(1)
-                .collect::<String>()
-                .to_uppercase();
+            let title: String = report.lines().nth(2).unwrap_or("").split(' ').take(1).collect::<String>().to_uppercase();
             if collect > 1 && !reports.contains_key(&title) {
                 println!("{report}\n");
             }

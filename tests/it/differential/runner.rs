@@ -53,28 +53,16 @@ impl Pair {
         let text = servers[ORACLE].info("redis_version");
         let mut numbers = text.split('.').filter_map(|number| number.parse().ok());
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        assert!(
-            version >= (6, 2),
-            "the oracle {oracle} is of version {text:?}; 6.2 is needed"
-        );
+        assert!(version >= (6, 2), "the oracle {oracle} is of version {text:?}; 6.2 is needed");
         let ours = servers[ORACLE].info("redoubt_version");
-        assert!(
-            ours.is_empty() || oracle == subject,
-            "{oracle} is no genuine server; name one in REDOUBT_DIFF_ORACLE"
-        );
-        Pair {
-            programs: [oracle.to_string(), subject.to_string()],
-            servers,
-            version,
-        }
+        assert!(ours.is_empty() || oracle == subject, "{oracle} is no genuine server; name one in REDOUBT_DIFF_ORACLE");
+        Pair { programs: [oracle.to_string(), subject.to_string()], servers, version }
     }
 
     /// Start a server anew that does not run any more.
     fn revive(&mut self) {
         for side in [ORACLE, SUBJECT] {
-            if !self.servers[side].is_running()
-                || self.servers[side].client().call(&["PING"]).is_err()
-            {
+            if !self.servers[side].is_running() || self.servers[side].client().call(&["PING"]).is_err() {
                 self.servers[side] = start(&self.programs[side]);
             }
         }
@@ -82,8 +70,7 @@ impl Pair {
 
     /// What both say they are.
     pub fn versions(&self) -> String {
-        let [oracle, subject] =
-            [ORACLE, SUBJECT].map(|side| self.servers[side].info("redis_version"));
+        let [oracle, subject] = [ORACLE, SUBJECT].map(|side| self.servers[side].info("redis_version"));
         format!("oracle {oracle}, subject {subject}")
     }
 
@@ -93,10 +80,7 @@ impl Pair {
         let mut session = match Session::open(self, setup) {
             Ok(session) => session,
             Err(error) => {
-                return Err(Difference {
-                    at: 0,
-                    what: format!("setting up: {error}"),
-                });
+                return Err(Difference { at: 0, what: format!("setting up: {error}") });
             }
         };
         let mut outcome = session.run(steps);
@@ -117,10 +101,7 @@ impl Pair {
 }
 
 fn start(program: &str) -> Server {
-    Server::start_program(
-        program,
-        &["--enable-debug-command", "yes", "--loglevel", "warning"],
-    )
+    Server::start_program(program, &["--enable-debug-command", "yes", "--loglevel", "warning"])
 }
 
 /// The connections of a round, oracle's first.
@@ -138,13 +119,11 @@ struct Session {
 
 impl Session {
     fn open(pair: &Pair, setup: &Setup) -> io::Result<Session> {
-        let connect =
-            |side: usize| Client::tcp_with_timeout(pair.servers[side].port, REPLY_TIMEOUT);
+        let connect = |side: usize| Client::tcp_with_timeout(pair.servers[side].port, REPLY_TIMEOUT);
         let mut control = [connect(ORACLE)?, connect(SUBJECT)?];
         for (side, client) in control.iter_mut().enumerate() {
             client.call(&["FLUSHALL"])?;
-            let pick =
-                |normal: &'static str, tiny: &'static str| if setup.tiny { tiny } else { normal };
+            let pick = |normal: &'static str, tiny: &'static str| if setup.tiny { tiny } else { normal };
             for (name, value, since) in [
                 ("list-max-listpack-size", pick("-2", "4"), (6, 0)),
                 ("list-compress-depth", pick("0", "1"), (6, 0)),
@@ -158,9 +137,7 @@ impl Session {
             ] {
                 let reply = client.call(&["CONFIG", "SET", name, value])?;
                 if reply.is_error() && (side == SUBJECT || pair.version >= since) {
-                    return Err(io::Error::other(format!(
-                        "CONFIG SET {name} {value}: {reply:?}"
-                    )));
+                    return Err(io::Error::other(format!("CONFIG SET {name} {value}: {reply:?}")));
                 }
             }
         }
@@ -180,16 +157,7 @@ impl Session {
         }
         let queued = vec![Vec::new(); CLIENTS];
         let (version, pipeline) = (pair.version, setup.pipeline.max(1));
-        Ok(Session {
-            version,
-            pipeline,
-            clients,
-            parked,
-            parked_ids,
-            parked_args: None,
-            control,
-            queued,
-        })
+        Ok(Session { version, pipeline, clients, parked, parked_ids, parked_args: None, control, queued })
     }
 
     fn run(&mut self, steps: &[Step]) -> Result<(), Difference> {
@@ -213,16 +181,14 @@ impl Session {
                     let batch = self.batch_at(&steps[at..]);
                     let first = at;
                     at += batch;
-                    self.send(&steps[first..at])
-                        .map_err(|(offset, what)| (first + offset, what))
+                    self.send(&steps[first..at]).map_err(|(offset, what)| (first + offset, what))
                 }
             };
             done.map_err(|(at, what)| Difference { at, what })?;
             let waits = matches!(steps.get(at), Some(Step::Pause { .. }));
             if (at - looked >= STATE_EVERY || at == steps.len()) && !waits {
                 looked = at;
-                self.compare_states()
-                    .map_err(|what| Difference { at: at - 1, what })?;
+                self.compare_states().map_err(|what| Difference { at: at - 1, what })?;
             }
         }
         Ok(())
@@ -233,12 +199,8 @@ impl Session {
         let exists: Vec<&str> = ["EXISTS"].iter().chain(KEYS).copied().collect();
         for side in [ORACLE, SUBJECT] {
             for database in 0..DATABASES {
-                self.control[side]
-                    .call(&["SELECT", &database.to_string()])
-                    .map_err(|error| lost(side, &error))?;
-                self.control[side]
-                    .call(&exists)
-                    .map_err(|error| lost(side, &error))?;
+                self.control[side].call(&["SELECT", &database.to_string()]).map_err(|error| lost(side, &error))?;
+                self.control[side].call(&exists).map_err(|error| lost(side, &error))?;
             }
         }
         Ok(())
@@ -249,13 +211,10 @@ impl Session {
         let Some(Step::Send { client: first, .. }) = steps.first() else {
             return 1;
         };
-        let together = steps
-            .iter()
-            .take(self.pipeline)
-            .take_while(|step| match step {
-                Step::Send { client, args } => client == first && !follows_up(args),
-                _ => false,
-            });
+        let together = steps.iter().take(self.pipeline).take_while(|step| match step {
+            Step::Send { client, args } => client == first && !follows_up(args),
+            _ => false,
+        });
         together.count().max(1)
     }
 
@@ -263,47 +222,26 @@ impl Session {
         let Step::Send { client, .. } = steps[0] else {
             return Ok(());
         };
-        let requests: Vec<&Vec<Vec<u8>>> = steps
-            .iter()
-            .filter_map(|step| {
-                if let Step::Send { args, .. } = step {
-                    Some(args)
-                } else {
-                    None
-                }
-            })
-            .collect();
+        let requests: Vec<&Vec<Vec<u8>>> =
+            steps.iter().filter_map(|step| if let Step::Send { args, .. } = step { Some(args) } else { None }).collect();
         let mut out = Vec::new();
         for args in &requests {
             encode_request(&mut out, args);
         }
         for side in [ORACLE, SUBJECT] {
-            self.clients[side][client]
-                .send_raw(&out)
-                .map_err(|error| (0, lost(side, &error)))?;
+            self.clients[side][client].send_raw(&out).map_err(|error| (0, lost(side, &error)))?;
         }
         for (offset, args) in requests.into_iter().enumerate() {
             let mut replies = Vec::new();
             for side in [ORACLE, SUBJECT] {
-                replies.push(
-                    self.clients[side][client]
-                        .read()
-                        .map_err(|error| (offset, lost(side, &error)))?,
-                );
+                replies.push(self.clients[side][client].read().map_err(|error| (offset, lost(side, &error)))?);
             }
-            self.judge(client, args, &replies[ORACLE], &replies[SUBJECT])
-                .map_err(|what| (offset, what))?;
+            self.judge(client, args, &replies[ORACLE], &replies[SUBJECT]).map_err(|what| (offset, what))?;
         }
         Ok(())
     }
 
-    fn judge(
-        &mut self,
-        client: usize,
-        args: &[Vec<u8>],
-        oracle: &Value,
-        subject: &Value,
-    ) -> Result<(), String> {
+    fn judge(&mut self, client: usize, args: &[Vec<u8>], oracle: &Value, subject: &Value) -> Result<(), String> {
         let queued = Value::Simple(b"QUEUED".to_vec());
         if *oracle == queued && *subject == queued {
             self.queued[client].push(args.to_vec());
@@ -318,8 +256,7 @@ impl Session {
             }
             _ => Vec::new(),
         };
-        if let (b"EXEC", Value::Array(oracle), Value::Array(subject)) =
-            (name.as_slice(), oracle, subject)
+        if let (b"EXEC", Value::Array(oracle), Value::Array(subject)) = (name.as_slice(), oracle, subject)
             && oracle.len() == subject.len()
             && oracle.len() == transaction.len()
         {
@@ -342,31 +279,17 @@ impl Session {
         if !inside && is_random(args) && !oracle.is_error() && !subject.is_error() {
             return self.follow_up(client, args, oracle, subject);
         }
-        let ordered = matches!(
-            upper(&args[0]).as_slice(),
-            b"SMEMBERS" | b"HKEYS" | b"HVALS" | b"HGETALL"
-        );
+        let ordered = matches!(upper(&args[0]).as_slice(), b"SMEMBERS" | b"HKEYS" | b"HVALS" | b"HGETALL");
         let hash = upper(&args[0])[0] == b'H';
         let small = ordered
             && oracle != subject
             && !inside
-            && self
-                .is_small(client, &args[1], hash)
-                .map_err(|error| error.to_string())?;
-        let exchange = Exchange {
-            args,
-            oracle,
-            subject,
-            version: self.version,
-            small,
-        };
+            && self.is_small(client, &args[1], hash).map_err(|error| error.to_string())?;
+        let exchange = Exchange { args, oracle, subject, version: self.version, small };
         if compare::same(&exchange) {
             return Ok(());
         }
-        Err(format!(
-            "{}\n  oracle:  {oracle:?}\n  subject: {subject:?}",
-            show(args)
-        ))
+        Err(format!("{}\n  oracle:  {oracle:?}\n  subject: {subject:?}", show(args)))
     }
 
     /// Whether both servers hold the key in an encoding with an order: an intset, or a hash that is a listpack.
@@ -374,28 +297,15 @@ impl Session {
     fn is_small(&mut self, client: usize, key: &[u8], hash: bool) -> io::Result<bool> {
         let mut small = true;
         for side in [ORACLE, SUBJECT] {
-            let encoding = self.clients[side][client]
-                .call(&[b"OBJECT".as_slice(), b"ENCODING", key])?
-                .text();
+            let encoding = self.clients[side][client].call(&[b"OBJECT".as_slice(), b"ENCODING", key])?.text();
             small &= encoding == "intset" || encoding == "listpack" && hash;
         }
         Ok(small)
     }
 
     /// Check what a random choice must fulfil, and bring the servers together again.
-    fn follow_up(
-        &mut self,
-        client: usize,
-        args: &[Vec<u8>],
-        oracle: &Value,
-        subject: &Value,
-    ) -> Result<(), String> {
-        let differ = |why: &str| {
-            Err(format!(
-                "{} {why}\n  oracle:  {oracle:?}\n  subject: {subject:?}",
-                show(args)
-            ))
-        };
+    fn follow_up(&mut self, client: usize, args: &[Vec<u8>], oracle: &Value, subject: &Value) -> Result<(), String> {
+        let differ = |why: &str| Err(format!("{} {why}\n  oracle:  {oracle:?}\n  subject: {subject:?}", show(args)));
         let alike = std::mem::discriminant(oracle) == std::mem::discriminant(subject);
         let (one, other) = (oracle.elements(), subject.elements());
         let name = upper(&args[0]);
@@ -409,17 +319,11 @@ impl Session {
             b"SPOP" if !subject.is_null() => {
                 let key = &args[1];
                 for (side, gone) in [(ORACLE, subject), (SUBJECT, oracle)] {
-                    let gone = if gone.bytes().is_some() {
-                        vec![gone.clone()]
-                    } else {
-                        gone.elements()
-                    };
+                    let gone = if gone.bytes().is_some() { vec![gone.clone()] } else { gone.elements() };
                     let mut request: Vec<&[u8]> = vec![b"SREM", key];
                     request.extend(gone.iter().filter_map(|member| member.bytes()));
                     if request.len() > 2 {
-                        self.clients[side][client]
-                            .call(&request)
-                            .map_err(|error| lost(side, &error))?;
+                        self.clients[side][client].call(&request).map_err(|error| lost(side, &error))?;
                     }
                 }
             }
@@ -429,15 +333,9 @@ impl Session {
                     b"HRANDFIELD" => &[b"HGETALL", &args[1]],
                     _ => &[b"ZRANGE", &args[1], b"0", b"-1", b"WITHSCORES"],
                 };
-                let all = self.clients[SUBJECT][client]
-                    .call(all)
-                    .map_err(|error| lost(SUBJECT, &error))?;
+                let all = self.clients[SUBJECT][client].call(all).map_err(|error| lost(SUBJECT, &error))?;
                 let flat = flatten(&all);
-                let drawn = if subject.bytes().is_some() {
-                    vec![subject.clone()]
-                } else {
-                    flatten(subject)
-                };
+                let drawn = if subject.bytes().is_some() { vec![subject.clone()] } else { flatten(subject) };
                 if let Some(stranger) = drawn.iter().find(|value| !flat.contains(value)) {
                     return differ(&format!("({stranger:?} is not in the collection)"));
                 }
@@ -448,9 +346,8 @@ impl Session {
             }
             b"RANDOMKEY" if !subject.is_null() => {
                 let key = subject.bytes().unwrap_or_default().to_vec();
-                let there = self.clients[SUBJECT][client]
-                    .call(&[b"EXISTS", key.as_slice()])
-                    .map_err(|error| lost(SUBJECT, &error))?;
+                let there =
+                    self.clients[SUBJECT][client].call(&[b"EXISTS", key.as_slice()]).map_err(|error| lost(SUBJECT, &error))?;
                 if there != Value::Int(1) {
                     return differ("(no such key)");
                 }
@@ -461,13 +358,7 @@ impl Session {
     }
 
     /// Follow a cursor to its end on both sides and compare what came by.
-    fn scan(
-        &mut self,
-        client: usize,
-        args: &[Vec<u8>],
-        oracle: &Value,
-        subject: &Value,
-    ) -> Result<(), String> {
+    fn scan(&mut self, client: usize, args: &[Vec<u8>], oracle: &Value, subject: &Value) -> Result<(), String> {
         let at = if upper(&args[0]) == b"SCAN" { 1 } else { 2 };
         if args[at] != b"0" {
             return Ok(());
@@ -495,30 +386,19 @@ impl Session {
                 }
                 let mut next = args.to_vec();
                 next[at] = cursor;
-                reply = self.clients[side][client]
-                    .call(&next)
-                    .map_err(|error| lost(side, &error))?;
+                reply = self.clients[side][client].call(&next).map_err(|error| lost(side, &error))?;
             }
         }
-        if seen[ORACLE] == seen[SUBJECT]
-            || self.version < (7, 2) && same_scores(&seen[ORACLE], &seen[SUBJECT])
-        {
+        if seen[ORACLE] == seen[SUBJECT] || self.version < (7, 2) && same_scores(&seen[ORACLE], &seen[SUBJECT]) {
             return Ok(());
         }
-        Err(format!(
-            "{} (to its end)\n  oracle:  {:?}\n  subject: {:?}",
-            show(args),
-            seen[ORACLE],
-            seen[SUBJECT]
-        ))
+        Err(format!("{} (to its end)\n  oracle:  {:?}\n  subject: {:?}", show(args), seen[ORACLE], seen[SUBJECT]))
     }
 
     fn park(&mut self, args: &[Vec<u8>]) -> Result<(), String> {
         self.parked_args = Some(args.to_vec());
         for side in [ORACLE, SUBJECT] {
-            self.parked[side]
-                .send(args)
-                .map_err(|error| lost(side, &error))?;
+            self.parked[side].send(args).map_err(|error| lost(side, &error))?;
         }
         // Whether it blocks or is served is seen by a request behind it on no other connection: so ask until
         // the server has read it.
@@ -526,10 +406,7 @@ impl Session {
             let id = self.parked_ids[side].to_string();
             let end = Instant::now() + REPLY_TIMEOUT;
             loop {
-                let line = self.control[side]
-                    .call(&["CLIENT", "LIST", "ID", &id])
-                    .map_err(|error| lost(side, &error))?
-                    .text();
+                let line = self.control[side].call(&["CLIENT", "LIST", "ID", &id]).map_err(|error| lost(side, &error))?.text();
                 let busy = !line.contains("cmd=client|id") && !line.contains("cmd=hello");
                 if busy || Instant::now() > end {
                     break;
@@ -546,33 +423,17 @@ impl Session {
         let mut replies = Vec::new();
         for side in [ORACLE, SUBJECT] {
             let id = self.parked_ids[side].to_string();
-            let was = self.control[side]
-                .call(&["CLIENT", "UNBLOCK", &id])
-                .map_err(|error| lost(side, &error))?;
-            let reply = self.parked[side]
-                .read()
-                .map_err(|error| lost(side, &error))?;
-            self.parked[side]
-                .call(&["CLIENT", "ID"])
-                .map_err(|error| lost(side, &error))?;
+            let was = self.control[side].call(&["CLIENT", "UNBLOCK", &id]).map_err(|error| lost(side, &error))?;
+            let reply = self.parked[side].read().map_err(|error| lost(side, &error))?;
+            self.parked[side].call(&["CLIENT", "ID"]).map_err(|error| lost(side, &error))?;
             replies.push(Value::Array(vec![was, reply]));
         }
-        let exchange = Exchange {
-            args: &args,
-            oracle: &replies[ORACLE],
-            subject: &replies[SUBJECT],
-            version: self.version,
-            small: false,
-        };
+        let exchange =
+            Exchange { args: &args, oracle: &replies[ORACLE], subject: &replies[SUBJECT], version: self.version, small: false };
         if compare::same(&exchange) {
             return Ok(());
         }
-        Err(format!(
-            "blocked in {}\n  oracle:  {:?}\n  subject: {:?}",
-            show(&args),
-            replies[ORACLE],
-            replies[SUBJECT]
-        ))
+        Err(format!("blocked in {}\n  oracle:  {:?}\n  subject: {:?}", show(&args), replies[ORACLE], replies[SUBJECT]))
     }
 
     /// Compare every key of every database.
@@ -583,17 +444,8 @@ impl Session {
         }
         let (oracle, subject) = (&states[ORACLE], &states[SUBJECT]);
         let mut what = String::new();
-        for key in oracle
-            .iter()
-            .chain(subject)
-            .map(|key| (&key.database, &key.name))
-            .collect::<BTreeSet<_>>()
-        {
-            let find = |all: &[Key]| {
-                all.iter()
-                    .find(|one| (&one.database, &one.name) == key)
-                    .cloned()
-            };
+        for key in oracle.iter().chain(subject).map(|key| (&key.database, &key.name)).collect::<BTreeSet<_>>() {
+            let find = |all: &[Key]| all.iter().find(|one| (&one.database, &one.name) == key).cloned();
             match (find(oracle), find(subject)) {
                 (Some(oracle), Some(subject)) if oracle.same(&subject, self.version) => {}
                 (oracle, subject) => {
@@ -611,36 +463,24 @@ impl Session {
 /// Requests that go out alone: the runner asks more before it goes on. (And redis 8.0.6 forgets the answer to
 /// a refused AUTH when it owes the client another reply.)
 fn follows_up(args: &[Vec<u8>]) -> bool {
-    is_random(args)
-        || matches!(
-            upper(&args[0]).as_slice(),
-            b"SMEMBERS" | b"HKEYS" | b"HVALS" | b"HGETALL" | b"AUTH" | b"HELLO"
-        )
+    is_random(args) || matches!(upper(&args[0]).as_slice(), b"SMEMBERS" | b"HKEYS" | b"HVALS" | b"HGETALL" | b"AUTH" | b"HELLO")
 }
 
 fn lost(side: usize, error: &io::Error) -> String {
-    format!(
-        "{}: {error}",
-        if side == ORACLE { "oracle" } else { "subject" }
-    )
+    format!("{}: {error}", if side == ORACLE { "oracle" } else { "subject" })
 }
 
 fn flatten(value: &Value) -> Vec<Value> {
-    let nested = value.elements().into_iter().flat_map(|one| {
-        if one.elements().is_empty() {
-            vec![one]
-        } else {
-            one.elements()
-        }
-    });
+    let nested = value.elements().into_iter().flat_map(|one| if one.elements().is_empty() { vec![one] } else { one.elements() });
     nested.collect()
 }
 
 fn same_scores(one: &BTreeSet<Vec<Value>>, other: &BTreeSet<Vec<Value>>) -> bool {
     one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| {
-            compare::same_but_for_digits(&Value::Array(one.clone()), &Value::Array(other.clone()))
-        })
+        && one
+            .iter()
+            .zip(other)
+            .all(|(one, other)| compare::same_but_for_digits(&Value::Array(one.clone()), &Value::Array(other.clone())))
 }
 
 /// A key as it is compared.
@@ -660,8 +500,8 @@ impl Key {
             (one, other) if one < 0 || other < 0 => one == other,
             (one, other) => one.abs_diff(other) < 5000,
         };
-        let contents = self.content == other.content
-            || version < (7, 2) && compare::same_but_for_digits(&self.content, &other.content);
+        let contents =
+            self.content == other.content || version < (7, 2) && compare::same_but_for_digits(&self.content, &other.content);
         self.kind == other.kind
             && compare::same_encoding(&self.kind, &self.encoding, &other.encoding, version)
             && lives
@@ -675,16 +515,11 @@ fn state(client: &mut Client) -> io::Result<Vec<Key>> {
     for database in 0..DATABASES {
         client.call(&["SELECT", &database.to_string()])?;
         let names = client.call(&["KEYS", "*"])?.elements();
-        let mut names: Vec<Vec<u8>> = names
-            .iter()
-            .filter_map(|name| name.bytes().map(<[u8]>::to_vec))
-            .collect();
+        let mut names: Vec<Vec<u8>> = names.iter().filter_map(|name| name.bytes().map(<[u8]>::to_vec)).collect();
         names.sort();
         for name in names {
             let kind = client.call(&[b"TYPE", name.as_slice()])?.text();
-            let encoding = client
-                .call(&[b"OBJECT".as_slice(), b"ENCODING", &name])?
-                .text();
+            let encoding = client.call(&[b"OBJECT".as_slice(), b"ENCODING", &name])?.text();
             let life = client.call(&[b"PTTL", name.as_slice()])?.int().unwrap_or(0);
             let content = match kind.as_str() {
                 "string" => client.call(&[b"GET", name.as_slice()])?,
@@ -694,14 +529,7 @@ fn state(client: &mut Client) -> io::Result<Vec<Key>> {
                 "zset" => client.call(&[b"ZRANGE", name.as_slice(), b"0", b"-1", b"WITHSCORES"])?,
                 _ => Value::Null,
             };
-            all.push(Key {
-                database,
-                name,
-                kind,
-                encoding,
-                life,
-                content,
-            });
+            all.push(Key { database, name, kind, encoding, life, content });
         }
     }
     Ok(all)
@@ -717,15 +545,8 @@ fn sort(value: Value, group: usize) -> Value {
 /// A request as one would type it.
 pub fn show(args: &[Vec<u8>]) -> String {
     let words = args.iter().map(|arg| {
-        let plain = !arg.is_empty()
-            && arg
-                .iter()
-                .all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
-        if plain {
-            String::from_utf8_lossy(arg).into_owned()
-        } else {
-            format!("\"{}\"", arg.escape_ascii())
-        }
+        let plain = !arg.is_empty() && arg.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
+        if plain { String::from_utf8_lossy(arg).into_owned() } else { format!("\"{}\"", arg.escape_ascii()) }
     });
     words.collect::<Vec<_>>().join(" ")
 }
