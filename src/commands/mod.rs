@@ -5,7 +5,9 @@ pub mod keys;
 pub mod scan;
 pub mod server;
 pub mod strings;
+pub mod timeout;
 pub mod transactions;
+pub mod zsets;
 
 use crate::dispatch::command::Command;
 
@@ -16,4 +18,5 @@ pub const FAMILIES: &[&[&Command]] = &[
     server::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
+    zsets::COMMANDS,
 ];
