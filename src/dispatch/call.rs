@@ -43,9 +43,19 @@ impl Server {
         crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
+        let mut done = true;
         match result {
             Ok(Flow::Done) => {}
-            Ok(Flow::Block(wait)) => return self.blocked_call(id, args, *wait, reply, origin),
+            // Without keys to wait for it has run, and only its answer waits.
+            Ok(Flow::Block(wait)) if !wait.keys.is_empty() => {
+                let done = self.blocked_call(id, args, *wait, reply, origin);
+                // Keys it looked for may have been due.
+                if !self.env.fx.is_empty() {
+                    self.settle();
+                }
+                return done;
+            }
+            Ok(Flow::Block(wait)) => done = self.blocked_call(id, args, *wait, reply, origin),
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
         self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
@@ -56,7 +66,7 @@ impl Server {
         if !self.env.fx.is_empty() {
             self.settle();
         }
-        true
+        done
     }
 
     /// The handler wants to wait.

@@ -1,7 +1,7 @@
 //! The process: one [`Server`] value that owns everything, and the loop that drives it.
 //!
 //! Reading order: this struct, [`boot`] (how it comes to life), [`reactor`] (the loop) and [`turn`] (one turn of it), [`traffic`]
-//! (clients come, write and go), [`cron`] (what happens by the clock), [`memory`] (what happens at a limit), [`reconfigure`] (what
+//! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what happens at a limit), [`reconfigure`] (what
 //! follows from CONFIG SET), [`shutdown`]; then its place on the machine: [`host`], [`listening`], [`log`], [`crash`].
 
 pub mod banner;
@@ -9,6 +9,7 @@ pub mod boot;
 pub mod clock;
 pub mod crash;
 pub mod cron;
+pub mod expiry;
 pub mod host;
 pub mod listening;
 pub mod log;
@@ -111,6 +112,7 @@ pub struct Server {
     pub monitors: Vec<ClientId>,
     pub gate: Gate,
     pub cron: cron::Cron,
+    pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub process: Process,
@@ -139,6 +141,7 @@ impl Server {
             monitors: Vec::new(),
             gate: Gate::default(),
             cron: cron::Cron::default(),
+            expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {

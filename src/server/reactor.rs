@@ -74,11 +74,13 @@ impl Server {
     fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
         self.serve_timeouts();
         self.serve_reclaimed();
+        self.expire_keys();
         self.run_cron();
         self.write_all();
         self.close_all();
         let elapsed_ns = self.clock.tick() - began_ns;
-        let commands = self.stats.commands_processed - commands_before;
+        // CONFIG RESETSTAT begins to count anew.
+        let commands = self.stats.commands_processed.saturating_sub(commands_before);
         self.stats.turns += 1;
         self.stats.turns_ns += elapsed_ns;
         self.stats.turn_ns_max = self.stats.turn_ns_max.max(elapsed_ns);
@@ -93,6 +95,7 @@ impl Server {
         }
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
-        Duration::from_nanos(deadline.map_or(cron, |deadline| deadline.min(cron)))
+        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        Duration::from_nanos(next)
     }
 }

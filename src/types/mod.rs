@@ -1,6 +1,14 @@
 //! Values as commands see them: each type picks its own encoding and knows nothing of keys, clients or commands.
+//!
+//! | file | what |
+//! |---|---|
+//! | `list`, `set`, `zset`, `hash` | the types |
+//! | `item` | a member of a set's table, a field of a hash's table |
+//! | `items` | such a table |
 
 pub mod hash;
+pub mod item;
+pub mod items;
 pub mod list;
 pub mod set;
 pub mod zset;

@@ -61,7 +61,7 @@ use std::marker::PhantomData;
 
 /// Whether two keys are equal. Most are short: they are compared eight bytes at a time, without a call.
 #[inline(always)]
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+pub fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
