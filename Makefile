@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
 CARGO ?= cargo
 
-.PHONY: help run build test unit lint tcl install clean
+.PHONY: help run build test unit lint tcl bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -32,6 +32,10 @@ tcl: ## upstream's Tcl suite: every unit of the list, compared with the tests th
 	@scripts/need cc make redis-server redis-cli tclsh
 	$(CARGO) build
 	scripts/tcl-suite --check -j 2
+
+bench: build ## CPU per request and bytes per key, side by side with the machine's redis-server
+	@scripts/need redis-server redis-benchmark python3
+	scripts/bench --memory
 
 install: build ## install the server and its other names under PREFIX
 	install -Dm755 target/release/redoubt-server $(BIN)/redoubt-server

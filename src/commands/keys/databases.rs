@@ -87,6 +87,9 @@ impl Server {
         let removed = content.len();
         if lazily && removed > 0 {
             self.env.reclaim.database(content);
+        } else {
+            drop(content);
+            self.env.reclaim.purge(removed as u64);
         }
         removed
     }

@@ -6,7 +6,7 @@
 //! | `quicklist` | a row of such nodes | otherwise |
 //!
 //! Both ends cost the same in both: pushing and popping at the front moves no element behind. A list goes over to the
-//! quicklist before an addition that would not fit ([`List::make_room`]), and comes back only when it has shrunk to half
+//! quicklist before an addition that would not fit ([`List::expect`]), and comes back only when it has shrunk to half
 //! of what fits ([`List::shrink`]), so that one at the border does not go to and fro. The limits are passed in each time:
 //! they are the configuration's, and a list keeps those it had when it became a quicklist for its nodes.
 
@@ -18,39 +18,14 @@ use std::ops::ControlFlow;
 
 use crate::encoding::blob::TooLong;
 use crate::encoding::listpack::{Deque, Elem, Listpack, Needle, Pos};
-use crate::encoding::quicklist::{Limits, Quicklist};
+pub use crate::encoding::quicklist::Limits;
+use crate::encoding::quicklist::Quicklist;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Head,
     Tail,
-}
-
-/// Elements that are about to be added: how many, and how many bytes in all.
-#[derive(Clone, Copy, Debug)]
-pub struct Added {
-    count: usize,
-    bytes: usize,
-}
-
-impl Added {
-    /// Longest elements that may be added at once, in bytes.
-    const BYTES_MAX: usize = u32::MAX as usize - 4096;
-
-    /// These elements.
-    ///
-    /// # Errors
-    /// [`TooLong`] when they cannot be kept whatever the limits.
-    #[inline]
-    pub fn of<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Result<Added, TooLong> {
-        let mut added = Added { count: 0, bytes: 0 };
-        for text in texts {
-            added.count += 1;
-            added.bytes = added.bytes.saturating_add(text.len());
-        }
-        if added.bytes > Added::BYTES_MAX { Err(TooLong) } else { Ok(added) }
-    }
 }
 
 /// A list. An index counts from 0; a signed one also from -1 at the end.
@@ -147,11 +122,12 @@ impl List {
         }
     }
 
-    /// Goes over to the quicklist if one listpack may not hold what is added too.
+    /// Makes ready for `count` further elements of `bytes` in total: goes over to the quicklist if one listpack may not
+    /// hold them too.
     #[inline]
-    pub fn make_room(&mut self, added: Added, limits: Limits) {
+    pub fn expect(&mut self, bytes: usize, count: usize, limits: Limits) {
         if let Repr::Packed(deque) = &self.0
-            && limits.exceeded(deque.bytes_len() + added.bytes, deque.len() + added.count)
+            && limits.exceeded(deque.bytes_len().saturating_add(bytes), deque.len() + count)
         {
             self.unpack(limits);
         }
@@ -176,12 +152,12 @@ impl List {
         }
     }
 
-    /// Puts an element at an end. [`make_room`](Self::make_room) has been told of it.
+    /// Puts an element at an end. [`expect`](Self::expect) has been told of it.
     ///
     /// # Errors
     /// [`TooLong`] when the element alone is beyond 4 GiB; nothing has changed then.
     #[inline]
-    pub fn push(&mut self, end: End, text: &[u8]) -> Result<(), TooLong> {
+    pub fn push(&mut self, text: &[u8], end: End) -> Result<(), TooLong> {
         match (&mut self.0, end) {
             (Repr::Packed(deque), End::Tail) => deque.push_back(text),
             // Room is made for an eighth of what there is, so that a small list is kept without waste.
@@ -222,7 +198,7 @@ impl List {
         }
     }
 
-    /// Replaces the element at `index`; answers whether there is one. [`make_room`](Self::make_room) has been told.
+    /// Replaces the element at `index`; answers whether there is one. [`expect`](Self::expect) has been told.
     ///
     /// # Errors
     /// [`TooLong`], see [`push`](Self::push).
@@ -240,7 +216,7 @@ impl List {
     }
 
     /// Inserts an element before or `after` the first one that is `pivot`; answers whether there is one.
-    /// [`make_room`](Self::make_room) has been told.
+    /// [`expect`](Self::expect) has been told.
     ///
     /// # Errors
     /// [`TooLong`], see [`push`](Self::push).
@@ -286,15 +262,16 @@ impl List {
         }
     }
 
-    /// Calls `found` with the index of each element whose text is `text`, first to last or, `from_tail`, last to first,
-    /// until it breaks or `max_compared` elements have been looked at.
+    /// Calls `found` with the index of each element whose text is `text`, from an end on, until it breaks or
+    /// `max_compared` elements have been looked at.
     pub fn find_each(
         &self,
         text: &[u8],
-        from_tail: bool,
+        from: End,
         max_compared: usize,
         mut found: impl FnMut(usize) -> ControlFlow<()>,
     ) {
+        let from_tail = from == End::Tail;
         let deque = match &self.0 {
             Repr::Packed(deque) => deque,
             Repr::Quick(quick) => return quick.find_each(text, from_tail, max_compared, found),
@@ -323,9 +300,9 @@ impl List {
         }
     }
 
-    /// Removes the first `max_removed` elements whose text is `text`, or the last ones if `from_tail`; answers how many
-    /// there were.
-    pub fn remove_equal(&mut self, text: &[u8], max_removed: usize, from_tail: bool) -> usize {
+    /// Removes up to `max_removed` elements whose text is `text`, from an end on; answers how many there were.
+    pub fn remove_equal(&mut self, text: &[u8], max_removed: usize, from: End) -> usize {
+        let from_tail = from == End::Tail;
         let deque = match &mut self.0 {
             Repr::Packed(deque) => deque,
             Repr::Quick(quick) => return quick.remove_equal(text, max_removed, from_tail),
