@@ -1,7 +1,7 @@
 //! The commands that wait for an element: BLPOP, BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP.
 
-use super::pop::{Multi, popped};
-use super::{end, moving, write};
+use super::pop::{Multi, popped, take_one};
+use super::{end, limits, moving};
 use crate::commands::timeout;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -49,14 +49,14 @@ fn brpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 fn pop_or_wait(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResult {
     let timeout_ms = timeout::parse_ms(args.at(args.len() - 1), db.env.now_ms)?;
     let keys = args.slice(1, args.len() - 1);
+    let limits = limits(db.env);
     for key in keys.iter() {
         let Some(mut list) = db.get_mut::<List>(key)? else { continue };
         reply.array(2);
         reply.bulk(key);
-        list.pop(end, |elem| write(reply, elem));
-        list.shrink();
+        let taken = take_one(&mut list, end, limits, reply);
         drop(list);
-        popped(db, key, end, 1);
+        popped(db, key, end, taken);
         db.propagate(&[if end == End::Head { b"LPOP" } else { b"RPOP" }, key]);
         return Ok(Flow::Done);
     }
