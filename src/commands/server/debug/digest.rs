@@ -104,7 +104,10 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
     match entry.value() {
         Ref::Int(n) => digest.chain(itoa::Buffer::new().format(n).as_bytes()),
         Ref::Str { bytes, .. } => digest.chain(bytes),
-        Ref::List(_) => {}
+        Ref::List(list) => {
+            let mut digits = itoa::Buffer::new();
+            list.for_each_range(0, list.len(), |elem| digest.chain(elem.text(&mut digits)));
+        }
         Ref::Set(set) => {
             let mut digits = itoa::Buffer::new();
             set.iter().for_each(|member| digest.add(member.text(&mut digits)));
@@ -132,17 +135,18 @@ mod tests {
     #[test]
     fn upstreams_digests() {
         let mut session = Session::new();
-        for line in ["sadd s a b 3", "zadd z 1.5 a 3 b", "hset h f v n 5", "setex e 100 v"] {
+        for line in ["rpush l a b 3", "sadd s a b 3", "zadd z 1.5 a 3 b", "hset h f v n 5", "setex e 100 v"] {
             session.run(line);
         }
-        let digests = session.run("debug digest-value s z h e");
+        let digests = session.run("debug digest-value s z h e l");
         let expected = [
             "aa475a4a8f122ca5936aa41d911aacf8c93b827d",
             "45d6ad4927dfc6cebf79cc59126b1dd327889c17",
             "cb57dbe608c2b2a06dad28cc683f351c38cd44cf",
             "311b17018163335616e089f6b951c82c477335ac",
+            "09eb1fc9381ee92790d59930ab462945f8cd948b",
         ];
-        assert_eq!(digests, format!("*4\r\n+{}\r\n", expected.join("\r\n+")));
+        assert_eq!(digests, format!("*5\r\n+{}\r\n", expected.join("\r\n+")));
         session.run("flushall");
         session.run("set foo bar");
         assert_eq!(

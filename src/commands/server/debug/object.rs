@@ -26,18 +26,29 @@ pub fn object(ctx: &mut Ctx<'_>) -> CmdResult {
     let now_ms = ctx.server.env.now_ms;
     let config = &ctx.server.env.config;
     let keeps_clocks = config.maxmemory_bytes > 0 && (config.maxmemory_policy.uses_lru() || config.maxmemory_policy.uses_lfu());
+    let (list_max, depth) = (config.list_max_listpack_size, config.list_compress_depth);
     let entry = entry_of(ctx)?;
     let references = match entry.value() {
         Ref::Int(0..SHARED_INTEGERS) if !keeps_clocks => SHARED_REFERENCES,
         _ => 1,
     };
     let clock = entry.clock();
-    let line = format!(
+    let mut line = format!(
         "Value at:0x000000000000 refcount:{references} encoding:{} serializedlength:{} lru:{clock} lru_seconds_idle:{}",
         entry.value().encoding(),
         serialized_bytes(entry.value()),
         access::idle_s(clock, now_ms)
     );
+    if let Ref::List(list) = entry.value()
+        && let Some(quick) = list.as_quicklist()
+    {
+        let (nodes, bytes) = (quick.node_count(), list.mem_bytes());
+        let mean = list.len() as f64 / nodes.max(1) as f64;
+        line.push_str(&format!(
+            " ql_nodes:{nodes} ql_avg_node:{mean:.2} ql_listpack_max:{list_max} ql_compressed:{} ql_uncompressed_size:{bytes}",
+            u8::from(depth > 0),
+        ));
+    }
     ctx.reply.simple(&line);
     Ok(Flow::Done)
 }
@@ -122,11 +133,17 @@ fn describe_tables(db: &Database) -> String {
 /// The shape of the table a collection is kept in.
 pub fn htstats_key(ctx: &mut Ctx<'_>) -> CmdResult {
     let entry = entry_of(ctx)?;
-    let text = match entry.value().encoding() {
-        "hashtable" | "skiplist" => {
+    let stats = match entry.value() {
+        Ref::Set(set) => set.table_stats(),
+        Ref::Hash(hash) => hash.table_stats(),
+        _ => None,
+    };
+    let text = match stats {
+        Some(stats) => format!("Hash table 0 stats (main hash table):\n{stats}"),
+        None if entry.value().encoding() == "skiplist" => {
             format!("Hash table 0 stats (main hash table):\n number of elements: {}\n", entry.value().size())
         }
-        _ => {
+        None => {
             return Err(CmdError::text(
                 "ERR The value stored at the specified key is not represented using an hash table",
             ));
