@@ -4,11 +4,14 @@ pub mod connection;
 pub mod elems;
 pub mod hashes;
 pub mod keys;
+pub mod lists;
 pub mod scan;
 pub mod server;
 pub mod sets;
 pub mod strings;
+pub mod timeout;
 pub mod transactions;
+pub mod zsets;
 
 use crate::dispatch::command::Command;
 
@@ -17,8 +20,10 @@ pub const FAMILIES: &[&[&Command]] = &[
     connection::COMMANDS,
     hashes::COMMANDS,
     keys::COMMANDS,
+    lists::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
+    zsets::COMMANDS,
 ];
