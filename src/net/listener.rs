@@ -121,10 +121,7 @@ impl ListenError {
     /// The machine has no such protocol, so that no address of its kind can be had.
     pub fn is_unsupported(&self) -> bool {
         use libc::{EAFNOSUPPORT, ENOPROTOOPT, EPFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
-        matches!(
-            self.error.raw_os_error(),
-            Some(ENOPROTOOPT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EPFNOSUPPORT | EAFNOSUPPORT)
-        )
+        matches!(self.error.raw_os_error(), Some(ENOPROTOOPT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EPFNOSUPPORT | EAFNOSUPPORT))
     }
 
     /// The address is none of this machine's.

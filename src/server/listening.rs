@@ -7,7 +7,7 @@ use mio::{Registry, Token};
 
 use crate::config::Config;
 use crate::config::values::Text;
-use crate::net::listener::{self, Listener, ListenError};
+use crate::net::listener::{self, ListenError, Listener};
 use crate::server::Server;
 use crate::server::traffic::LISTENER_TOKENS;
 

@@ -129,7 +129,9 @@ mod tests {
     fn all_or_nothing() {
         let mut session = Session::new();
         let reply = session.run("config set maxmemory 10000001 maxclients 4000000000 hz 50");
-        assert!(reply.starts_with("-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not"));
+        assert!(
+            reply.starts_with("-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not")
+        );
         assert_eq!(session.run("config get maxmemory"), "*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n");
         assert_eq!(session.server.env.config.hz, 10);
         assert_eq!(

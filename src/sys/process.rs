@@ -133,25 +133,17 @@ pub enum DescriptorLimit {
 pub fn raise_descriptor_limit(max_clients: u64) -> DescriptorLimit {
     const ASSUMED: u64 = 1024;
     let wanted = max_clients.saturating_add(RESERVED_DESCRIPTORS);
-    let (soft, _) = match getrlimit(Resource::RLIMIT_NOFILE) {
+    let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok(limits) => limits,
-        Err(error) => {
-            return DescriptorLimit::Unknown {
-                max_clients: ASSUMED - RESERVED_DESCRIPTORS,
-                error: error.into(),
-            };
-        }
+        Err(error) => return DescriptorLimit::Unknown { max_clients: ASSUMED - RESERVED_DESCRIPTORS, error: error.into() },
     };
     if soft >= wanted {
         return DescriptorLimit::Enough;
     }
-    match best_limit(soft, wanted, |limit| {
-        setrlimit(Resource::RLIMIT_NOFILE, limit, limit)
-    }) {
-        (limit, _) if limit >= wanted => DescriptorLimit::Raised {
-            from: soft,
-            to: limit,
-        },
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
+    let set = |limit| setrlimit(Resource::RLIMIT_NOFILE, limit, limit);
+    match best_limit(soft, &[most.unwrap_or(0), hard], wanted, set) {
+        (limit, _) if limit >= wanted => DescriptorLimit::Raised { from: soft, to: limit },
         (limit, error) => DescriptorLimit::Short {
             wanted,
             limit,
@@ -161,21 +153,20 @@ pub fn raise_descriptor_limit(max_clients: u64) -> DescriptorLimit {
     }
 }
 
-/// The highest limit `set` accepts between `soft` and `wanted`, in steps of 16 downwards, and why it refused the first.
-fn best_limit(
-    soft: u64,
-    wanted: u64,
-    mut set: impl FnMut(u64) -> Result<(), Errno>,
-) -> (u64, Option<Errno>) {
+/// The highest limit `set` accepts among `soft`, `wanted` and what lies in steps of 16 below `wanted` just within one of
+/// `ceilings` (what a privileged and what any process may have), and why it refused the first. A limit once lowered
+/// cannot be raised again, so they are tried from above.
+fn best_limit(soft: u64, ceilings: &[u64], wanted: u64, mut set: impl FnMut(u64) -> Result<(), Errno>) -> (u64, Option<Errno>) {
     const STEP: u64 = 16;
-    let mut limit = wanted;
+    let below = |ceiling: &u64| wanted.checked_sub(wanted.checked_sub(*ceiling)?.checked_next_multiple_of(STEP)?);
+    let mut limits: Vec<u64> = ceilings.iter().filter_map(below).chain([wanted]).filter(|limit| *limit > soft).collect();
+    limits.sort_unstable_by(|a, b| b.cmp(a));
     let mut refusal = None;
-    while limit > soft {
+    for limit in limits {
         match set(limit) {
             Ok(()) => return (limit, refusal),
             Err(error) => refusal = refusal.or(Some(error)),
         }
-        limit = limit.saturating_sub(STEP);
     }
     (soft, refusal)
 }
@@ -293,20 +284,13 @@ mod tests {
                 }
             }
         };
-        assert_eq!(best_limit(1024, 10032, up_to(u64::MAX)), (10032, None));
-        assert_eq!(
-            best_limit(1024, 10032, up_to(4096)),
-            (4096, Some(Errno::EPERM))
-        );
-        assert_eq!(
-            best_limit(1024, 10032, up_to(4095)),
-            (4080, Some(Errno::EPERM))
-        );
-        assert_eq!(
-            best_limit(1024, 10032, up_to(0)),
-            (1024, Some(Errno::EPERM))
-        );
-        assert_eq!(best_limit(3, 10, up_to(5)), (3, Some(Errno::EPERM)));
+        assert_eq!(best_limit(1024, &[9999, 4096], 10032, up_to(u64::MAX)), (10032, None));
+        assert_eq!(best_limit(1024, &[9999, 4096], 10032, up_to(9999)), (9984, Some(Errno::EPERM)));
+        assert_eq!(best_limit(1024, &[9999, 4096], 10032, up_to(4096)), (4096, Some(Errno::EPERM)));
+        assert_eq!(best_limit(1024, &[4095], 10032, up_to(4095)), (4080, Some(Errno::EPERM)));
+        assert_eq!(best_limit(1024, &[9999, 4096], 10032, up_to(0)), (1024, Some(Errno::EPERM)));
+        assert_eq!(best_limit(3, &[5], 10, up_to(5)), (3, Some(Errno::EPERM)));
+        assert_eq!(best_limit(3, &[0, u64::MAX], u64::MAX, up_to(5)), (3, Some(Errno::EPERM)));
         assert!(matches!(raise_descriptor_limit(0), DescriptorLimit::Enough));
     }
 
