@@ -148,12 +148,13 @@ fn copy_all(value: Ref<'_>) -> Vec<Box<[u8]>> {
     elements
 }
 
-/// Copies the elements that LIMIT leaves, in the order they lie; a sorted set may be taken from its end.
+/// Copies the elements that LIMIT leaves, in the order they lie; a list and a sorted set may be taken from the end.
 fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
     let (start, end) = options.places(value.size());
     let mut elements = Vec::with_capacity(end - start);
     let mut copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
+        Ref::List(list) if options.descending && start < end => list.for_each_range_rev(list.len() - 1 - start, end - start, copy),
         Ref::List(list) => list.for_each_range(start, end - start, copy),
         Ref::Set(set) => set.iter().skip(start).take(end - start).for_each(copy),
         Ref::Zset(zset) if options.descending => {
@@ -321,6 +322,9 @@ mod tests {
                 ("SORT l LIMIT 2 0", ""),
                 ("SORT l BY nosort", "2 1 3 10 -5 1.5 +4 inf"),
                 ("SORT l BY nosort LIMIT 1 2", "1 3"),
+                ("SORT l BY nosort DESC", "inf +4 1.5 -5 10 3 1 2"),
+                ("SORT l BY nosort DESC LIMIT 1 2", "+4 1.5"),
+                ("SORT l BY nosort DESC LIMIT 9 2", ""),
                 ("SORT none", ""),
             ],
         );

@@ -32,12 +32,24 @@ pub fn object(ctx: &mut Ctx<'_>) -> CmdResult {
         _ => 1,
     };
     let clock = entry.clock();
-    let line = format!(
+    let mut line = format!(
         "Value at:0x000000000000 refcount:{references} encoding:{} serializedlength:{} lru:{clock} lru_seconds_idle:{}",
         entry.value().encoding(),
         serialized_bytes(entry.value()),
         access::idle_s(clock, now_ms)
     );
+    if let Ref::List(list) = entry.value()
+        && let Some(quick) = list.as_quicklist()
+    {
+        line += &format!(
+            " ql_nodes:{} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:{} ql_uncompressed_size:{}",
+            quick.node_count(),
+            quick.len() as f64 / quick.node_count() as f64,
+            quick.limits().fill(),
+            u8::from(quick.limits().compress_depth() > 0),
+            quick.nodes().map(|(_, node)| node.raw_bytes()).sum::<usize>()
+        );
+    }
     ctx.reply.simple(&line);
     Ok(Flow::Done)
 }
@@ -162,6 +174,10 @@ mod tests {
         let line = session.run("debug object k");
         assert!(line.starts_with("+Value at:0x000000000000 refcount:1 encoding:embstr serializedlength:6 lru:"), "{line}");
         assert!(session.run("debug object n").contains("refcount:2147483647 encoding:int serializedlength:2 "));
+        session.server.env.config.list_max_listpack_size = 2;
+        session.run("rpush l 1 2 3");
+        let line = session.run("debug object l");
+        assert!(line.contains(" ql_nodes:2 ql_avg_node:1.50 ql_listpack_max:2 ql_compressed:0 ql_uncompressed_size:"), "{line}");
         assert_eq!(session.run("debug object none"), "-ERR no such key\r\n");
         assert!(session.run("debug sdslen k").starts_with("+key_sds_len:1, key_sds_avail:0, key_zmalloc: "));
         assert_eq!(session.run("debug sdslen n"), "-ERR Not an sds encoded string.\r\n");
