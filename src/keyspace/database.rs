@@ -286,7 +286,7 @@ pub fn string_bytes<'a>(value: Ref<'a>, digits: &'a mut itoa::Buffer) -> Option<
 pub fn free_effort(value: &Value) -> usize {
     match value {
         Value::Int(_) | Value::Str { .. } | Value::Big(_) => 1,
-        Value::List(list) => list.len() / 64,
+        Value::List(list) => list.node_count(),
         Value::Set(set) => set.len(),
         Value::Zset(zset) => zset.len(),
         Value::Hash(hash) => hash.len(),

@@ -15,7 +15,7 @@ pub mod reclaim;
 pub mod table;
 pub mod value;
 
-pub use database::Database;
+pub use database::{Database, Mut};
 pub use db::{Db, Env, WrongType};
 pub use effects::Class;
 pub use value::{Ref, Type, Typed, Value};

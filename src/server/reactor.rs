@@ -79,7 +79,7 @@ impl Server {
         self.write_all();
         self.close_all();
         let elapsed_ns = self.clock.tick() - began_ns;
-        // CONFIG RESETSTAT may have begun to count anew.
+        // CONFIG RESETSTAT begins to count anew.
         let commands = self.stats.commands_processed.saturating_sub(commands_before);
         self.stats.turns += 1;
         self.stats.turns_ns += elapsed_ns;

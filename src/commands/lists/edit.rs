@@ -1,6 +1,6 @@
 //! Changing a list in its middle: LSET, LINSERT, LREM, LTRIM.
 
-use super::{limits, look};
+use super::{OUT_OF_SYMMETRIC_RANGE, limits, look};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
@@ -26,12 +26,12 @@ fn lset(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(args.at(1))? else { return Err(CmdError::NO_SUCH_KEY) };
     let index = number::parse_i64(args.at(2)).ok_or(CmdError::NOT_AN_INTEGER)?;
-    let there = list.set(index, args.at(3), limits);
-    list.shrink();
-    drop(list);
-    if !there? {
+    list.expect(args.at(3).len(), 1, limits);
+    if !list.set(index, args.at(3))? {
         return Err(CmdError::OUT_OF_RANGE);
     }
+    list.shrink(limits);
+    drop(list);
     db.changed(args.at(1), Class::List, "lset");
     reply.ok();
     Ok(Flow::Done)
@@ -66,11 +66,11 @@ fn linsert(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         reply.int(0);
         return Ok(Flow::Done);
     };
-    let Some(pivot) = list.find(args.at(3)) else {
+    list.expect(args.at(4).len(), 1, limits);
+    if !list.insert_beside(args.at(3), after, args.at(4))? {
         reply.int(-1);
         return Ok(Flow::Done);
-    };
-    list.insert(pivot + usize::from(after), args.at(4), limits)?;
+    }
     let len = list.len();
     drop(list);
     db.changed(args.at(1), Class::List, "linsert");
@@ -90,6 +90,10 @@ pub static LREM: Command = Command::data("LREM", lrem)
 
 fn lrem(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let count = number::parse_i64(args.at(2)).ok_or(CmdError::NOT_AN_INTEGER)?;
+    if count == i64::MIN {
+        return Err(OUT_OF_SYMMETRIC_RANGE);
+    }
+    let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(args.at(1))? else {
         reply.int(0);
         return Ok(Flow::Done);
@@ -98,7 +102,7 @@ fn lrem(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let max_removed = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
     let removed = list.remove_equal(args.at(3), max_removed, from);
     if removed > 0 {
-        list.shrink();
+        list.shrink(limits);
     }
     drop(list);
     if removed > 0 {
@@ -122,19 +126,27 @@ pub static LTRIM: Command = Command::data("LTRIM", ltrim)
 fn ltrim(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let start = number::parse_i64(args.at(2)).ok_or(CmdError::NOT_AN_INTEGER)?;
     let stop = number::parse_i64(args.at(3)).ok_or(CmdError::NOT_AN_INTEGER)?;
+    let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(args.at(1))? else {
         reply.ok();
         return Ok(Flow::Done);
     };
     let len = list.len();
     let kept = look::span(start, stop, len);
-    list.remove_range(kept.end, len - kept.end);
-    list.remove_range(0, kept.start);
-    list.shrink();
-    let removed = len - list.len();
+    list.remove_from(End::Tail, len - kept.end);
+    list.remove_from(End::Head, kept.start);
+    let left = list.len();
+    if left > 0 {
+        list.shrink(limits);
+    }
     drop(list);
-    db.changed_n(args.at(1), Class::List, "ltrim", removed);
-    db.remove_if_empty(args.at(1));
+    // Said even when nothing went; but then it is no change to the dataset.
+    db.env.fx.dirty += (len - left) as u64;
+    db.env.fx.touched(db.index, args.at(1));
+    db.event(args.at(1), Class::List, "ltrim");
+    if left == 0 {
+        db.remove_if_empty(args.at(1));
+    }
     reply.ok();
     Ok(Flow::Done)
 }

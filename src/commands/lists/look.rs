@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use super::write;
+use super::{OUT_OF_SYMMETRIC_RANGE, write};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
@@ -116,9 +116,7 @@ fn lpos(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         if args.is(at, "RANK") {
             rank = number::parse_i64(word).ok_or(CmdError::NOT_AN_INTEGER)?;
             if rank == i64::MIN {
-                return Err(CmdError::text(
-                    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-                ));
+                return Err(OUT_OF_SYMMETRIC_RANGE);
             }
             if rank == 0 {
                 return Err(CmdError::text(

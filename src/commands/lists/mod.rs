@@ -63,12 +63,18 @@ fn write(reply: &mut Reply, elem: Elem<'_>) {
     }
 }
 
+/// The one integer whose absolute value is none.
+const OUT_OF_SYMMETRIC_RANGE: CmdError =
+    CmdError::text("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+
 /// LEFT or RIGHT, as an argument.
 fn end(word: &[u8]) -> Result<End, CmdError> {
-    match word.to_ascii_lowercase().as_slice() {
-        b"left" => Ok(End::Head),
-        b"right" => Ok(End::Tail),
-        _ => Err(CmdError::SYNTAX),
+    if word.eq_ignore_ascii_case(b"left") {
+        Ok(End::Head)
+    } else if word.eq_ignore_ascii_case(b"right") {
+        Ok(End::Tail)
+    } else {
+        Err(CmdError::SYNTAX)
     }
 }
 

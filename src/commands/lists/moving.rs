@@ -62,30 +62,45 @@ fn rpoplpush(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 /// Moves an element from the list at `args[1]` to the one at `args[2]`, and replies with it; `false`: there is no such list.
 pub fn transfer(db: &mut Db<'_>, args: Args<'_>, from: End, to: End, reply: &mut Reply) -> Result<bool, CmdError> {
     let (source, destination) = (args.at(1), args.at(2));
+    let limits = limits(db.env);
+    if source == destination {
+        let Some(mut list) = db.get_mut::<List>(source)? else { return Ok(false) };
+        let Some(element) = list.pop(from, |elem| elem.to_vec()) else { return Ok(false) };
+        list.expect(element.len(), 1, limits);
+        list.push(&element, to)?;
+        list.shrink(limits);
+        reply.bulk(&element);
+        drop(list);
+        moved(db, source, destination, from, to);
+        return Ok(true);
+    }
     if db.get_mut::<List>(source)?.is_none() {
         return Ok(false);
     }
     // A destination of another type is an error before anything has moved.
     drop(db.get_mut::<List>(destination)?);
-    let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(source)? else { return Ok(false) };
     let Some(element) = list.pop(from, |elem| elem.to_vec()) else { return Ok(false) };
-    if source != destination {
-        list.shrink();
+    let emptied = list.is_empty();
+    if !emptied {
+        list.shrink(limits);
     }
     drop(list);
     let mut list = db.get_or_create::<List>(destination)?;
     list.expect(element.len(), 1, limits);
     list.push(&element, to)?;
     drop(list);
-    db.changed(destination, Class::List, events(to).0);
-    db.ready(destination, crate::keyspace::Type::List);
     reply.bulk(&element);
-    // One change, though it is seen at both keys.
-    db.env.fx.touched(db.index, source);
-    db.event(source, Class::List, events(from).1);
-    if source != destination {
+    moved(db, source, destination, from, to);
+    if emptied {
         db.remove_if_empty(source);
     }
     Ok(true)
+}
+
+/// Says that an element was moved: one change, of two keys.
+fn moved(db: &mut Db<'_>, source: &[u8], destination: &[u8], from: End, to: End) {
+    db.changed(destination, Class::List, events(to).0);
+    db.env.fx.touched(db.index, source);
+    db.event(source, Class::List, events(from).1);
 }

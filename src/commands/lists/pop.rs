@@ -1,13 +1,13 @@
 //! LPOP, RPOP and LMPOP.
 
-use super::{end, events, write};
+use super::{end, events, limits, write};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::keyspace::Class;
 use crate::resp::{Args, Reply};
 use crate::types::List;
-use crate::types::list::End;
+use crate::types::list::{End, Limits};
 use crate::util::number;
 
 pub static LPOP: Command = Command::data("LPOP", lpop)
@@ -50,47 +50,65 @@ fn pop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResul
             Some(count.ok_or(CmdError::OUT_OF_RANGE_POSITIVE)?)
         }
     };
+    let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(key)? else {
         if count.is_some() { reply.null_array() } else { reply.null() }
         return Ok(Flow::Done);
     };
     let taken = match count {
-        None => {
-            list.pop(end, |elem| write(reply, elem));
-            1
-        }
-        Some(count) => {
-            let count = count.min(list.len());
-            reply.array(count);
-            take(&mut list, end, count, reply);
-            count
-        }
+        None => take_one(&mut list, end, limits, reply),
+        Some(count) => take(&mut list, end, count, limits, reply),
     };
-    list.shrink();
     drop(list);
     popped(db, key, end, taken);
     Ok(Flow::Done)
 }
 
-/// Takes `count` elements, which are there, from an end, and writes them.
-pub fn take(list: &mut List, end: End, count: usize, reply: &mut Reply) {
-    let len = list.len();
-    match end {
-        End::Head => {
-            list.for_each_range(0, count, |elem| write(reply, elem));
-            list.remove_range(0, count);
+/// What was taken from a list.
+#[derive(Clone, Copy)]
+pub struct Taken {
+    pub count: usize,
+    /// Whether nothing is left.
+    all: bool,
+}
+
+impl Taken {
+    #[inline]
+    fn of(list: &mut List, count: usize, limits: Limits) -> Taken {
+        let all = list.is_empty();
+        if !all {
+            list.shrink(limits);
         }
-        End::Tail => {
-            list.for_each_range_rev(len.saturating_sub(1), count, |elem| write(reply, elem));
-            list.remove_range(len - count, count);
-        }
+        Taken { count, all }
     }
 }
 
+/// Takes the element at an end, and writes it.
+#[inline]
+pub fn take_one(list: &mut List, end: End, limits: Limits, reply: &mut Reply) -> Taken {
+    list.pop(end, |elem| write(reply, elem));
+    Taken::of(list, 1, limits)
+}
+
+/// Takes up to `count` elements from an end, and writes them as an array.
+pub fn take(list: &mut List, end: End, count: usize, limits: Limits, reply: &mut Reply) -> Taken {
+    let count = count.min(list.len());
+    reply.array(count);
+    match end {
+        End::Head => list.for_each_range(0, count, |elem| write(reply, elem)),
+        End::Tail => list.for_each_from_tail(count, |elem| write(reply, elem)),
+    }
+    list.remove_from(end, count);
+    Taken::of(list, count, limits)
+}
+
 /// Says that elements were popped, and removes the list if it was left empty.
-pub fn popped(db: &mut Db<'_>, key: &[u8], end: End, count: usize) {
-    if count > 0 {
-        db.changed_n(key, Class::List, events(end).1, count);
+#[inline]
+pub fn popped(db: &mut Db<'_>, key: &[u8], end: End, taken: Taken) {
+    if taken.count > 0 {
+        db.changed_n(key, Class::List, events(end).1, taken.count);
+    }
+    if taken.all {
         db.remove_if_empty(key);
     }
 }
@@ -128,10 +146,13 @@ pub struct Multi<'a> {
 impl<'a> Multi<'a> {
     /// Reads the arguments, the number of keys being `args[at]`.
     pub fn parse(args: Args<'a>, at: usize) -> Result<Multi<'a>, CmdError> {
-        let keys = number::parse_i64(args.at(at)).filter(|keys| *keys > 0 && *keys <= i64::from(i32::MAX));
+        let keys = number::parse_i64(args.at(at)).filter(|keys| *keys > 0);
         let keys = keys.ok_or(CmdError::text("ERR numkeys should be greater than 0"))? as usize;
-        let last = at + keys;
-        let end = end(args.get(last + 1).ok_or(CmdError::SYNTAX)?)?;
+        let last = at.saturating_add(keys);
+        if last >= args.len() - 1 {
+            return Err(CmdError::SYNTAX);
+        }
+        let end = end(args.at(last + 1))?;
         let mut count = None;
         let mut option = last + 2;
         while option < args.len() {
@@ -147,18 +168,16 @@ impl<'a> Multi<'a> {
 
     /// Pops from the first key that has a list; `false`: none has.
     pub fn serve(&self, db: &mut Db<'_>, reply: &mut Reply) -> Result<bool, CmdError> {
+        let limits = limits(db.env);
         for key in self.keys.iter() {
             let Some(mut list) = db.get_mut::<List>(key)? else { continue };
-            let count = self.count.min(list.len());
             reply.array(2);
             reply.bulk(key);
-            reply.array(count);
-            take(&mut list, self.end, count, reply);
-            list.shrink();
+            let taken = take(&mut list, self.end, self.count, limits, reply);
             drop(list);
-            popped(db, key, self.end, count);
+            popped(db, key, self.end, taken);
             let word: &[u8] = if self.end == End::Head { b"LPOP" } else { b"RPOP" };
-            db.propagate(&[word, key, count.to_string().as_bytes()]);
+            db.propagate(&[word, key, taken.count.to_string().as_bytes()]);
             return Ok(true);
         }
         Ok(false)

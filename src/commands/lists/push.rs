@@ -4,10 +4,11 @@ use super::{events, limits};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
-use crate::keyspace::Class;
+use crate::encoding::blob::TooLong;
+use crate::keyspace::{Class, Mut};
 use crate::resp::{Args, Reply};
 use crate::types::List;
-use crate::types::list::End;
+use crate::types::list::{End, Limits};
 
 pub static LPUSH: Command = Command::data("LPUSH", lpush)
     .summary("Adds elements in front of a list, which is created if there is none.")
@@ -70,33 +71,38 @@ fn rpushx(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 }
 
 fn push_if_there(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResult {
-    if db.get_mut::<List>(args.at(1))?.is_none() {
+    let limits = limits(db.env);
+    let Some(list) = db.get_mut::<List>(args.at(1))? else {
         reply.int(0);
         return Ok(Flow::Done);
-    }
-    push(db, args, reply, end)
+    };
+    let len = fill(list, args.from(2), end, limits)?;
+    db.changed_n(args.at(1), Class::List, events(end).0, args.len() - 2);
+    reply.count(len);
+    Ok(Flow::Done)
 }
 
 #[inline]
 fn push(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResult {
     let limits = limits(db.env);
-    let elements = args.from(2);
-    let mut list = db.get_or_create::<List>(args.at(1))?;
-    list.expect(elements.total_bytes(), elements.len(), limits);
-    let mut pushed = Ok(());
-    for element in elements.iter() {
-        pushed = list.push(element, end);
-        if pushed.is_err() {
-            break;
+    let list = db.get_or_create::<List>(args.at(1))?;
+    match fill(list, args.from(2), end, limits) {
+        Ok(len) => reply.count(len),
+        Err(error) => {
+            db.remove_if_empty(args.at(1));
+            return Err(error.into());
         }
     }
-    let len = list.len();
-    drop(list);
-    if let Err(error) = pushed {
-        db.remove_if_empty(args.at(1));
-        return Err(error.into());
-    }
-    db.changed_n(args.at(1), Class::List, events(end).0, elements.len());
-    reply.count(len);
+    db.changed_n(args.at(1), Class::List, events(end).0, args.len() - 2);
     Ok(Flow::Done)
+}
+
+/// Pushes the elements; answers how many there are now.
+#[inline]
+fn fill(mut list: Mut<'_, List>, elements: Args<'_>, end: End, limits: Limits) -> Result<usize, TooLong> {
+    list.expect(elements.total_bytes(), elements.len(), limits);
+    for element in elements.iter() {
+        list.push(element, end)?;
+    }
+    Ok(list.len())
 }

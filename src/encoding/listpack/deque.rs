@@ -12,7 +12,7 @@
 //! ([`Deque::close`]) or in a copy ([`Deque::to_listpack`]).
 
 use super::entry::{Encoded, take};
-use super::{Elem, HEADER_BYTES, Iter, Listpack, TooLong};
+use super::{COUNT_UNKNOWN, Elem, HEADER_BYTES, Iter, Listpack, TooLong};
 use std::borrow::Cow;
 
 /// A listpack with a gap before its first entry. 16 bytes.
@@ -24,6 +24,12 @@ pub struct Deque {
     gap: u32,
 }
 
+impl Default for Deque {
+    fn default() -> Deque {
+        Deque::from(Listpack::new())
+    }
+}
+
 impl From<Listpack> for Deque {
     fn from(listpack: Listpack) -> Deque {
         Deque { listpack, gap: 0 }
@@ -31,6 +37,23 @@ impl From<Listpack> for Deque {
 }
 
 impl Deque {
+    /// Number of elements, as [`Listpack::len`].
+    #[inline]
+    pub fn len(&self) -> usize {
+        if self.gap == 0 {
+            return self.listpack.len();
+        }
+        match self.listpack.count_field() {
+            COUNT_UNKNOWN => self.iter().count(),
+            count => usize::from(count),
+        }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes_len() <= Listpack::EMPTY_BYTES
+    }
+
     /// Size in bytes as a listpack: the gap does not count.
     #[inline]
     pub fn bytes_len(&self) -> usize {
@@ -204,6 +227,7 @@ mod tests {
                         .eq(twin.iter().rev().cloned())
                 );
                 let fresh = Listpack::from_elems(twin.iter().map(Elem::from)).unwrap();
+                assert_eq!((deque.len(), deque.is_empty()), (twin.len(), twin.is_empty()));
                 assert_eq!(deque.bytes_len(), fresh.bytes_len());
                 assert_eq!(deque.clone().into_listpack(), fresh);
             }

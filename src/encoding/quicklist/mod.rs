@@ -127,10 +127,12 @@ impl Quicklist {
         self.settle_ends(1);
     }
 
-    /// Whether the list is one packed node within half a node's limits: it should then be a listpack again.
-    pub fn shrank_to_listpack(&self) -> bool {
+    /// Whether the list is one packed node within half of what `limits` (perhaps not its own) allow a node: it should
+    /// then be a listpack again.
+    #[inline]
+    pub fn shrank_to_listpack(&self, limits: &Limits) -> bool {
         self.single_packed()
-            .is_some_and(|node| self.limits.within_half(node.raw_bytes(), node.count()))
+            .is_some_and(|node| limits.within_half(node.raw_bytes(), node.count()))
             || self.is_empty()
     }
 

@@ -270,17 +270,17 @@ fn goes_to_a_listpack_and_back() {
     let limits = Limits::new(4, 0);
     let listpack = Listpack::from_elems([1, 2, 3].map(Elem::Int)).unwrap();
     let mut list = Quicklist::from_listpack(listpack.clone(), limits);
-    assert!(list.fits_listpack() && !list.shrank_to_listpack());
+    assert!(list.fits_listpack() && !list.shrank_to_listpack(&list.limits()));
     list.pop_back(|_| ());
-    assert!(list.shrank_to_listpack());
+    assert!(list.shrank_to_listpack(&list.limits()));
     list.push_back(b"3").unwrap();
     assert_eq!(list.take_listpack(), Some(listpack));
-    assert!(list.is_empty() && list.shrank_to_listpack());
+    assert!(list.is_empty() && list.shrank_to_listpack(&list.limits()));
     assert_eq!(list.take_listpack(), Some(Listpack::new()));
 
     list.push_node_plain(b"plain").unwrap();
     list.push_node_packed(Listpack::new());
-    assert!(!list.shrank_to_listpack() && !list.fits_listpack());
+    assert!(!list.shrank_to_listpack(&list.limits()) && !list.fits_listpack());
     assert_eq!(list.take_listpack(), None);
     assert_eq!(texts(&list), [b"plain"]);
 }
