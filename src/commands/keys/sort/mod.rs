@@ -154,7 +154,9 @@ fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
     let mut elements = Vec::with_capacity(end - start);
     let mut copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
-        Ref::List(list) if options.descending && start < end => list.for_each_range_rev(list.len() - 1 - start, end - start, copy),
+        Ref::List(list) if options.descending && start < end => {
+            list.for_each_range_rev(list.len() - 1 - start, end - start, copy)
+        }
         Ref::List(list) => list.for_each_range(start, end - start, copy),
         Ref::Set(set) => set.iter().skip(start).take(end - start).for_each(copy),
         Ref::Zset(zset) if options.descending => {
@@ -187,7 +189,7 @@ fn arrange(
         By::Element | By::Nothing => None,
     };
     if options.alpha {
-        let mut weighed: Vec<_> = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
+        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
         order(&mut weighed, places, |a, b| directed(a.0.cmp(&b.0)));
         elements.extend(weighed.into_iter().map(|(_, element)| element));
     } else {
@@ -206,13 +208,16 @@ fn arrange(
     Ok(())
 }
 
+/// An element behind its weight.
+type Weighed<W> = (W, Box<[u8]>);
+
 /// Takes the elements, each with what `measure` makes of its weight: what BY leads to, or itself.
 fn weigh<W>(
     db: &mut Db<'_>,
     elements: &mut Vec<Box<[u8]>>,
     by: Option<&Pattern<'_>>,
     measure: impl Fn(Option<Cow<'_, [u8]>>) -> Result<W, CmdError>,
-) -> Result<Vec<(W, Box<[u8]>)>, CmdError> {
+) -> Result<Vec<Weighed<W>>, CmdError> {
     let mut key = Vec::new();
     let weighed = elements.drain(..).map(|element| {
         let weight = match by {
