@@ -154,8 +154,12 @@ fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
     let mut elements = Vec::with_capacity(end - start);
     let mut copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
-        Ref::List(list) if options.descending && start < end => {
-            list.for_each_range_rev(list.len() - 1 - start, end - start, copy)
+        Ref::List(list) if options.descending => {
+            let mut left = start;
+            list.for_each_from_tail(end, |element| match left {
+                0 => copy(element),
+                _ => left -= 1,
+            });
         }
         Ref::List(list) => list.for_each_range(start, end - start, copy),
         Ref::Set(set) => set.iter().skip(start).take(end - start).for_each(copy),
