@@ -36,6 +36,11 @@ impl Limits {
         }
     }
 
+    /// The fill, as configured.
+    pub fn fill(&self) -> i64 {
+        i64::from(self.fill)
+    }
+
     /// How many nodes at each end are never compressed; 0 when none is compressed anywhere.
     #[inline]
     pub fn compress_depth(&self) -> usize {

@@ -148,12 +148,19 @@ fn copy_all(value: Ref<'_>) -> Vec<Box<[u8]>> {
     elements
 }
 
-/// Copies the elements that LIMIT leaves, in the order they lie; a sorted set may be taken from its end.
+/// Copies the elements that LIMIT leaves, in the order they lie; a list and a sorted set may be taken from the end.
 fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
     let (start, end) = options.places(value.size());
     let mut elements = Vec::with_capacity(end - start);
     let mut copy = |element: Elem<'_>| elements.push(element.to_vec().into_boxed_slice());
     match value {
+        Ref::List(list) if options.descending => {
+            let mut left = start;
+            list.for_each_from_tail(end, |element| match left {
+                0 => copy(element),
+                _ => left -= 1,
+            });
+        }
         Ref::List(list) => list.for_each_range(start, end - start, copy),
         Ref::Set(set) => set.iter().skip(start).take(end - start).for_each(copy),
         Ref::Zset(zset) if options.descending => {
@@ -186,7 +193,7 @@ fn arrange(
         By::Element | By::Nothing => None,
     };
     if options.alpha {
-        let mut weighed: Vec<_> = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
+        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
         order(&mut weighed, places, |a, b| directed(a.0.cmp(&b.0)));
         elements.extend(weighed.into_iter().map(|(_, element)| element));
     } else {
@@ -205,13 +212,16 @@ fn arrange(
     Ok(())
 }
 
+/// An element behind its weight.
+type Weighed<W> = (W, Box<[u8]>);
+
 /// Takes the elements, each with what `measure` makes of its weight: what BY leads to, or itself.
 fn weigh<W>(
     db: &mut Db<'_>,
     elements: &mut Vec<Box<[u8]>>,
     by: Option<&Pattern<'_>>,
     measure: impl Fn(Option<Cow<'_, [u8]>>) -> Result<W, CmdError>,
-) -> Result<Vec<(W, Box<[u8]>)>, CmdError> {
+) -> Result<Vec<Weighed<W>>, CmdError> {
     let mut key = Vec::new();
     let weighed = elements.drain(..).map(|element| {
         let weight = match by {
@@ -321,6 +331,9 @@ mod tests {
                 ("SORT l LIMIT 2 0", ""),
                 ("SORT l BY nosort", "2 1 3 10 -5 1.5 +4 inf"),
                 ("SORT l BY nosort LIMIT 1 2", "1 3"),
+                ("SORT l BY nosort DESC", "inf +4 1.5 -5 10 3 1 2"),
+                ("SORT l BY nosort DESC LIMIT 1 2", "+4 1.5"),
+                ("SORT l BY nosort DESC LIMIT 9 2", ""),
                 ("SORT none", ""),
             ],
         );

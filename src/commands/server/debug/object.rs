@@ -179,6 +179,10 @@ mod tests {
         let line = session.run("debug object k");
         assert!(line.starts_with("+Value at:0x000000000000 refcount:1 encoding:embstr serializedlength:6 lru:"), "{line}");
         assert!(session.run("debug object n").contains("refcount:2147483647 encoding:int serializedlength:2 "));
+        session.server.env.config.list_max_listpack_size = 2;
+        session.run("rpush l 1 2 3");
+        let line = session.run("debug object l");
+        assert!(line.contains(" ql_nodes:2 ql_avg_node:1.50 ql_listpack_max:2 ql_compressed:0 ql_uncompressed_size:"), "{line}");
         assert_eq!(session.run("debug object none"), "-ERR no such key\r\n");
         assert!(session.run("debug sdslen k").starts_with("+key_sds_len:1, key_sds_avail:0, key_zmalloc: "));
         assert_eq!(session.run("debug sdslen n"), "-ERR Not an sds encoded string.\r\n");
