@@ -4,10 +4,12 @@ pub mod connection;
 pub mod elems;
 pub mod hashes;
 pub mod keys;
+pub mod lists;
 pub mod scan;
 pub mod server;
 pub mod sets;
 pub mod strings;
+pub mod timeout;
 pub mod transactions;
 
 use crate::dispatch::command::Command;
@@ -17,6 +19,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     connection::COMMANDS,
     hashes::COMMANDS,
     keys::COMMANDS,
+    lists::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     strings::COMMANDS,
