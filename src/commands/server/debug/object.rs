@@ -122,8 +122,14 @@ fn describe_tables(db: &Database) -> String {
 /// The shape of the table a collection is kept in.
 pub fn htstats_key(ctx: &mut Ctx<'_>) -> CmdResult {
     let entry = entry_of(ctx)?;
-    let text = match entry.value().encoding() {
-        "hashtable" | "skiplist" => {
+    let shape = match entry.value() {
+        Ref::Set(set) => set.table_stats(),
+        Ref::Hash(hash) => hash.table_stats(),
+        _ => None,
+    };
+    let text = match (shape, entry.value().encoding()) {
+        (Some(shape), _) => format!("Hash table 0 stats (main hash table):\n{shape}"),
+        (None, "skiplist") => {
             format!("Hash table 0 stats (main hash table):\n number of elements: {}\n", entry.value().size())
         }
         _ => {
