@@ -57,7 +57,7 @@ fn hmset(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 #[inline]
 fn set_pairs(db: &mut Db<'_>, args: Args<'_>, command: &str) -> Result<usize, CmdError> {
     let words = args.from(2);
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(CmdError::arity(command));
     }
     let limits = limits(&db.env.config);
