@@ -112,15 +112,25 @@ pub fn cursor(word: &[u8]) -> Result<u64, CmdError> {
 }
 
 /// Walks one page of a table from `cursor` on, about `count` elements; returns the next cursor, 0 at the end.
-pub fn walk<'a, T: Slot>(table: &'a Table<T>, mut cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
+pub fn walk<'a, T: Slot>(table: &'a Table<T>, cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
+    steps(cursor, count, |cursor| {
+        let mut seen = 0;
+        let next = table.scan(cursor, |element| {
+            seen += 1;
+            visit(element);
+        });
+        (next, seen)
+    })
+}
+
+/// Walks one page of anything: each step goes on from a cursor and answers the next, and how many elements it saw.
+pub fn steps(mut cursor: u64, count: usize, mut step: impl FnMut(u64) -> (u64, usize)) -> u64 {
     /// Steps per element asked for, so that a page of a nearly empty table ends too.
     const STEPS_PER_ELEMENT: usize = 10;
     let mut seen = 0;
     for _ in 0..count.saturating_mul(STEPS_PER_ELEMENT) {
-        cursor = table.scan(cursor, |element| {
-            seen += 1;
-            visit(element);
-        });
+        let (next, more) = step(cursor);
+        (cursor, seen) = (next, seen + more);
         if cursor == 0 || seen >= count {
             break;
         }

@@ -212,6 +212,9 @@ impl Server {
             return;
         }
         self.blocked.serving = true;
+        // What has made the keys ready may have taken long enough for them to expire.
+        self.clock.tick();
+        self.thaw_time();
         while !self.blocked.ready.is_empty() {
             for (db, key) in std::mem::take(&mut self.blocked.ready) {
                 let Some(waiters) = self.blocked.by_key.get(&(db, key.clone())) else { continue };

@@ -13,6 +13,7 @@ use crate::keyspace::WrongType;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::{Args, Reply};
 use crate::server::Server;
+use crate::server::crash::{self, Frame};
 
 impl From<WrongType> for CmdError {
     #[cold]
@@ -29,6 +30,8 @@ impl Server {
     pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
         let started_ns = self.clock.now_ns;
         let mark = reply.len();
+        let frame = Frame { cmd, args, client: id };
+        let outer = frame.enter();
         let result = match cmd.spec.handler {
             Handler::Data(run) => {
                 let index = self.clients.get(id).map_or(0, |client| client.db as usize);
@@ -37,11 +40,22 @@ impl Server {
             Handler::Server(run) => run(&mut Ctx { server: self, client: id, cmd, args, reply, origin }),
             Handler::Container => Err(unknown_subcommand(cmd, args)),
         };
+        crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
+        let mut done = true;
         match result {
             Ok(Flow::Done) => {}
-            Ok(Flow::Block(wait)) => return self.blocked_call(id, args, *wait, reply, origin),
+            // Without keys to wait for it has run, and only its answer waits.
+            Ok(Flow::Block(wait)) if !wait.keys.is_empty() => {
+                let done = self.blocked_call(id, args, *wait, reply, origin);
+                // Keys it looked for may have been due.
+                if !self.env.fx.is_empty() {
+                    self.settle();
+                }
+                return done;
+            }
+            Ok(Flow::Block(wait)) => done = self.blocked_call(id, args, *wait, reply, origin),
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
         self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
@@ -52,7 +66,7 @@ impl Server {
         if !self.env.fx.is_empty() {
             self.settle();
         }
-        true
+        done
     }
 
     /// The handler wants to wait.

@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::table::{Loc, Table};
 use super::value::{Ref, Type, Typed, Value};
 use crate::encoding::tree::Tree;
+use crate::util::hash::hash;
 
 /// How many keys of each type have a size in each power of two: `[type][bits of the size]`.
 #[derive(Clone)]
@@ -58,8 +59,6 @@ pub struct Database {
     table: Table<Entry>,
     expiries: Tree<u64, u64>,
     sizes: KeySizes,
-    /// Mean time to live of the keys with an expiry, in ms, as the expiry cycle last estimated it.
-    pub avg_ttl_ms: u64,
 }
 
 /// A collection lent out to be changed: when the loan ends, the size histogram is told of the new size.
@@ -233,9 +232,10 @@ impl Database {
         self.expiries.get(rank)
     }
 
-    /// The entry whose key has this hash and expires then.
+    /// The entry whose key has this hash and expires then. (The table compares some bits of a hash; another key that
+    /// expires then may share those.)
     pub fn locate_expiring(&self, when_ms: u64, hash: u64) -> Option<Loc> {
-        self.table.locate_by(hash, |entry| entry.expiry_ms() == Some(when_ms))
+        self.table.locate_by(hash, |entry| entry.expiry_ms() == Some(when_ms) && self::hash(entry.key()) == hash)
     }
 
     /// Empties the database; what was in it is returned, to be dropped where it disturbs nobody.

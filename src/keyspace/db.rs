@@ -59,6 +59,8 @@ pub struct Env {
     pub no_touch: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
+    pub next_expiry_ms: u64,
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
     pub packed_threshold_bytes: u32,
     pub hint: HashHint,
@@ -77,6 +79,7 @@ impl Env {
             access: access::Policy::default(),
             no_touch: false,
             expiry_paused: false,
+            next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
         }
@@ -86,6 +89,14 @@ impl Env {
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
         if self.hint.start == key.as_ptr().addr() && self.hint.len == key.len() { self.hint.hash } else { hash(key) }
+    }
+
+    /// A key has got this expiry.
+    #[inline]
+    pub fn expires(&mut self, expiry_ms: Option<u64>) {
+        if let Some(when_ms) = expiry_ms {
+            self.next_expiry_ms = self.next_expiry_ms.min(when_ms);
+        }
     }
 
     /// A clock for an entry made now.
@@ -285,6 +296,7 @@ impl Db<'_> {
         entry.set_clock(self.env.fresh_clock());
         self.env.fx.event(self.index, Class::New, "new", entry.key());
         self.env.fx.ready(self.index, entry.key(), entry.kind());
+        self.env.expires(entry.expiry_ms());
         self.data.insert(hash, entry)
     }
 
@@ -295,6 +307,7 @@ impl Db<'_> {
                 let clock = self.data.at(loc).clock();
                 entry.set_clock(if self.env.access.lfu { clock } else { self.env.fresh_clock() });
                 self.env.fx.ready(self.index, entry.key(), entry.kind());
+                self.env.expires(entry.expiry_ms());
                 let old = self.data.replace(hash, loc, entry);
                 let lazily = self.env.config.lazyfree_lazy_server_del;
                 self.discard(old, lazily);
@@ -468,6 +481,7 @@ impl Db<'_> {
     pub fn set_expiry(&mut self, key: &[u8], expiry_ms: Option<u64>) -> bool {
         let (hash, loc) = self.locate(key);
         if let Some(loc) = loc {
+            self.env.expires(expiry_ms);
             self.data.set_expiry(hash, loc, expiry_ms);
         }
         loc.is_some()

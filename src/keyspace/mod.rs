@@ -2,13 +2,15 @@
 //!
 //! From the inside out: [`table`] (the hash table), [`entry`] (a key with its value), [`value`] (a value of any
 //! type), [`database`] (table, expiry index, histogram), [`db`] (a database as a command sees it), [`effects`]
-//! (what a change causes), [`access`] (LRU and LFU clocks), [`reclaim`] (freeing in the background).
+//! (what a change causes), [`access`] (LRU and LFU clocks), [`expire`] (keys
+//! whose time has come), [`reclaim`] (freeing in the background).
 
 pub mod access;
 pub mod database;
 pub mod db;
 pub mod effects;
 pub mod entry;
+pub mod expire;
 pub mod reclaim;
 pub mod table;
 pub mod value;

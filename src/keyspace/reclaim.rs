@@ -16,6 +16,8 @@ use crate::sys::threads;
 enum Job {
     Value(Value),
     Database(Box<Database>),
+    /// Gives unused pages back to the kernel.
+    Purge,
 }
 
 #[derive(Default)]
@@ -53,6 +55,17 @@ pub struct Reclaim {
     jobs_sent: u64,
 }
 
+/// From this many objects on, what their going leaves behind is worth giving back at once.
+const PURGE_MIN: u64 = 10_000;
+
+fn purge_after(objects: u64) {
+    if objects >= PURGE_MIN
+        && let Err(error) = crate::sys::memory::purge()
+    {
+        log::debug!("Can't purge the allocator's unused pages: {error}");
+    }
+}
+
 impl Reclaim {
     /// Values with more allocations than this are worth the trip.
     pub const EFFORT_MIN: usize = 64;
@@ -66,6 +79,13 @@ impl Reclaim {
     pub fn database(&mut self, database: Database) {
         let objects = database.len() as u64;
         self.send(Job::Database(Box::new(database)), objects);
+    }
+
+    /// Gives the pages back that a big content which was dropped in place has left behind.
+    pub fn purge(&mut self, objects: u64) {
+        if objects >= PURGE_MIN {
+            self.send(Job::Purge, 0);
+        }
     }
 
     /// Objects waiting to be freed, and those freed since the server started or the figures were reset.
@@ -112,7 +132,16 @@ impl Reclaim {
                             drop(value);
                             1
                         }
-                        Job::Database(database) => database.len() as u64,
+                        Job::Database(database) => {
+                            let objects = database.len() as u64;
+                            drop(database);
+                            purge_after(objects);
+                            objects
+                        }
+                        Job::Purge => {
+                            purge_after(u64::MAX);
+                            0
+                        }
                     };
                     books.publish();
                     counters.job_done(objects);

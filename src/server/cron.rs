@@ -38,6 +38,7 @@ impl Server {
         }
         self.net.to_accept = (0..self.net.listeners.len()).collect();
         self.check_clients();
+        self.look_for_expiries();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

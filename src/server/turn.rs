@@ -136,7 +136,15 @@ impl Turn {
     fn read(&mut self, server: &mut Server, id: ClientId, used: usize) -> usize {
         let Some(client) = server.clients.get_mut(id) else { return used };
         client.flags -= ClientFlags::PENDING_READ;
-        if client.is_closing() || client.has(ClientFlags::BLOCKED | ClientFlags::POSTPONED) {
+        if client.is_closing() {
+            return used;
+        }
+        let ended = client.has(ClientFlags::INPUT_ENDED);
+        if client.has(ClientFlags::BLOCKED | ClientFlags::POSTPONED) {
+            // Its input waits in the socket, but nobody waits for what it waits for.
+            if ended {
+                server.client_gone(id);
+            }
             return used;
         }
         let mut own = std::mem::take(&mut client.query);
@@ -179,8 +187,8 @@ impl Turn {
             server.stats.net_input_bytes += n as u64;
             server.stats.reads_processed += 1;
         }
-        if n == capacity {
-            // More may be waiting, and no event will say so.
+        if n == capacity || ended && n > 0 {
+            // More may be waiting, or the end, and no event will say so.
             server.read_again(id);
         }
         if kept + n == 0 {

@@ -56,13 +56,14 @@ fn set(ctx: &mut Ctx<'_>) -> CmdResult {
     let server = &mut *ctx.server;
     let mut next = server.env.config.clone();
     let caller = Caller { loading: false, protected: next.enable_protected_configs.permits(local) };
-    config::set(&mut next, &pairs, caller, &mut |hook, config| server.carry_out(hook, config))
-        .map_err(|error| CmdError::new(error.reply()))?;
+    let mut hooks = Vec::new();
+    config::set(&mut next, &pairs, caller, &mut |hook, config| {
+        hooks.push(hook);
+        server.carry_out(hook, config)
+    })
+    .map_err(|error| CmdError::new(error.reply()))?;
     server.env.config = next;
-    server.configured();
-    let max_len = server.env.config.slowlog_max_len as usize;
-    server.slowlog.trim(max_len);
-    server.retitle();
+    server.reconfigured(&hooks);
     ctx.reply.ok();
     Ok(Flow::Done)
 }

@@ -55,17 +55,6 @@ impl Default for Set {
 }
 
 impl Set {
-    /// An empty set in the encoding for about `count` members, the first of which is `first`.
-    pub fn for_members(first: &[u8], count: usize, limits: &Limits) -> Set {
-        if count <= limits.intset_entries && parse_i64(first).is_some() {
-            Set::default()
-        } else if count <= limits.listpack_entries {
-            Set(Repr::Listpack(Listpack::new()))
-        } else {
-            Set(Repr::Table(Box::default()))
-        }
-    }
-
     /// Takes over integers from a file or a peer.
     pub fn from_intset(ints: Intset, limits: &Limits) -> Set {
         let mut set = Set(Repr::Intset(ints));
@@ -172,6 +161,19 @@ impl Set {
             (Repr::Intset(ints), Elem::Int(value)) => ints.contains(value),
             (Repr::Intset(_), Elem::Bytes(_)) => false,
             (Repr::Listpack(list), elem) => find(list, elem.text(&mut itoa::Buffer::new())).is_some(),
+        }
+    }
+
+    /// Says that `count` members are about to be added to an empty set, the first of them being `first`: it takes the
+    /// encoding that befits them.
+    pub fn expect_first(&mut self, first: &[u8], count: usize, limits: &Limits) {
+        debug_assert!(self.is_empty());
+        if count <= limits.intset_entries && parse_i64(first).is_some() {
+            // As it is by default.
+        } else if count <= limits.listpack_entries {
+            self.0 = Repr::Listpack(Listpack::new());
+        } else {
+            self.0 = Repr::Table(Box::default());
         }
     }
 

@@ -101,10 +101,13 @@ fn encodings_follow_the_limits() {
     assert_eq!(filled(numbers[..24].iter().copied().chain(["a"])).encoding(), "hashtable");
     assert_eq!(filled(numbers[..23].iter().copied().chain(["a"])).encoding(), "listpack");
 
-    assert_eq!(Set::for_members(b"1", 32, &LIMITS).encoding(), "intset");
-    assert_eq!(Set::for_members(b"1", 33, &LIMITS).encoding(), "hashtable");
-    assert_eq!(Set::for_members(b"a", 24, &LIMITS).encoding(), "listpack");
-    assert_eq!(Set::for_members(b"a", 25, &LIMITS).encoding(), "hashtable");
+    for (first, count, encoding) in
+        [("1", 32, "intset"), ("1", 33, "hashtable"), ("a", 24, "listpack"), ("a", 25, "hashtable")]
+    {
+        let mut set = Set::default();
+        set.expect_first(first.as_bytes(), count, &LIMITS);
+        assert_eq!(set.encoding(), encoding);
+    }
     let mut set = filled(["a"]);
     set.expect(24, &LIMITS);
     assert_eq!(set.encoding(), "listpack");

@@ -3,7 +3,6 @@
 use super::Report;
 use crate::server::Server;
 use crate::stats::histogram::Histogram;
-use crate::util::float;
 
 pub fn command_stats(server: &mut Server, out: &mut Report) {
     for cmd in server.commands.iter() {
@@ -51,9 +50,8 @@ fn percentile(histogram: &Histogram, percent: f64) -> String {
 
 /// `p50`, `p99.9`.
 pub fn percentile_name(percent: f64) -> String {
-    let mut name = b"p".to_vec();
-    float::write_general(&mut name, percent, 17);
-    String::from_utf8_lossy(&name).into_owned()
+    let digits = format!("{percent:.6}");
+    format!("p{}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
