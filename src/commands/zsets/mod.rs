@@ -24,6 +24,7 @@ pub mod remove;
 
 use std::ops::Range;
 
+use crate::commands::elems::bulk;
 use crate::dispatch::CmdError;
 use crate::dispatch::command::Command;
 use crate::encoding::listpack::Elem;
@@ -88,15 +89,6 @@ fn ranks_between(start: i64, stop: i64, len: usize) -> Range<usize> {
     let from = if start < 0 { start.saturating_add(signed_len).max(0) } else { start.min(signed_len) };
     let last = if stop < 0 { stop.saturating_add(signed_len) } else { stop.min(signed_len - 1) };
     from as usize..(last + 1).max(from) as usize
-}
-
-/// Writes an element as a bulk string.
-#[inline]
-fn bulk(reply: &mut Reply, elem: Elem<'_>) {
-    match elem {
-        Elem::Bytes(bytes) => reply.bulk(bytes),
-        Elem::Int(n) => reply.bulk_int(n),
-    }
 }
 
 /// Writes a member and its score: a pair of its own in RESP3.

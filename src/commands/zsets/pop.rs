@@ -1,6 +1,7 @@
 //! Taking members from either end: at once, or waiting for one.
 
-use super::{bulk, pair, pairs_header};
+use super::{pair, pairs_header};
+use crate::commands::elems::bulk;
 use crate::commands::timeout;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -248,7 +249,7 @@ fn bzpopmax(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 
 fn pop_or_wait(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResult {
     let last = args.len() - 1;
-    let timeout_ms = timeout::parse_ms(args.at(last), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(last), db.env.now_ms)?;
     let keys = args.slice(1, last);
     for key in keys.iter() {
         if pop(db, key, end, 1, Shape::WithKey, reply)?.is_some() {
@@ -277,7 +278,7 @@ pub static BZMPOP: Command = Command::data("BZMPOP", bzmpop)
 
 fn bzmpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let request = MultiPop::parse(args.from(2))?;
-    let timeout_ms = timeout::parse_ms(args.at(1), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(1), db.env.now_ms)?;
     if request.run(db, reply)? { Ok(Flow::Done) } else { wait_for(request.keys, timeout_ms) }
 }
 

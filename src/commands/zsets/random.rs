@@ -1,6 +1,7 @@
 //! Members that nobody named: ZRANDMEMBER and ZSCAN.
 
-use super::{bulk, pair, pairs_header};
+use super::{pair, pairs_header};
+use crate::commands::elems::{Picks, bulk};
 use crate::commands::scan::{self, ScanOptions, Walked};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -9,7 +10,6 @@ use crate::encoding::listpack::Elem;
 use crate::resp::{Args, Reply};
 use crate::types::Zset;
 use crate::util::float::{write_f64, write_general};
-use crate::util::number::parse_i64;
 
 pub static ZRANDMEMBER: Command = Command::data("ZRANDMEMBER", zrandmember)
     .summary("Returns members of a sorted set chosen at random.")
@@ -23,54 +23,40 @@ pub static ZRANDMEMBER: Command = Command::data("ZRANDMEMBER", zrandmember)
     .args(&[key("key", 0), block("options", &[integer("count"), token("withscores", "WITHSCORES").optional()]).optional()]);
 
 fn zrandmember(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let Some(count) = args.get(2) else {
+    if args.len() == 2 {
         let mut rng = db.env.rng.fork();
         match db.get::<Zset>(args.at(1))?.and_then(|zset| zset.random(&mut rng)) {
             Some((member, _)) => bulk(reply, member),
             None => reply.null(),
         }
         return Ok(Flow::Done);
-    };
-    let (count, with_scores) = parse_count(count, args)?;
+    }
+    let picks = Picks::parse(args, 2)?;
+    let with_scores = args.len() > 3;
+    if args.len() > 4 || (with_scores && !args.is(3, "WITHSCORES")) {
+        return Err(CmdError::SYNTAX);
+    }
+    picks.check(with_scores)?;
     let mut rng = db.env.rng.fork();
     let Some(zset) = db.get::<Zset>(args.at(1))? else {
         reply.array(0);
         return Ok(Flow::Done);
     };
-    // A negative count asks for so many draws, a positive one for so many different members.
-    let draws = count < 0;
-    let wanted = count.unsigned_abs() as usize;
-    let len = if draws { wanted } else { wanted.min(zset.len()) };
+    let len = match picks {
+        Picks::Distinct(count) => count.min(zset.len()),
+        Picks::Repeated(count) => count,
+    };
     if with_scores {
         pairs_header(reply, len);
     } else {
         reply.array(len);
     }
-    let mut write = |(member, score)| if with_scores { pair(reply, (member, score)) } else { bulk(reply, member) };
-    if draws {
-        zset.draw(&mut rng, wanted, write);
-    } else {
-        zset.sample(&mut rng, wanted, &mut write);
+    let write = |(member, score)| if with_scores { pair(reply, (member, score)) } else { bulk(reply, member) };
+    match picks {
+        Picks::Distinct(count) => zset.sample(&mut rng, count, write),
+        Picks::Repeated(count) => zset.draw(&mut rng, count, write),
     }
     Ok(Flow::Done)
-}
-
-/// Parses `count [WITHSCORES]`.
-fn parse_count(count: &[u8], args: Args<'_>) -> Result<(i64, bool), CmdError> {
-    const RANGE: CmdError =
-        CmdError::text("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
-    let count = parse_i64(count).ok_or(CmdError::NOT_AN_INTEGER)?;
-    if count == i64::MIN {
-        return Err(RANGE);
-    }
-    let with_scores = args.len() > 3;
-    if args.len() > 4 || (with_scores && !args.is(3, "WITHSCORES")) {
-        return Err(CmdError::SYNTAX);
-    }
-    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(CmdError::text("ERR value is out of range"));
-    }
-    Ok((count, with_scores))
 }
 
 pub static ZSCAN: Command = Command::data("ZSCAN", zscan)
