@@ -9,12 +9,12 @@ use crate::util::long_double::LongDouble;
 /// In upstream's words: not a number, negative, or further away than time can be counted.
 pub fn parse(word: &[u8], now_ms: u64) -> Result<u64, CmdError> {
     const TOO_FAR: CmdError = CmdError::text("ERR timeout is out of range");
-    let seconds = LongDouble::parse(word).filter(|seconds| seconds.is_finite()).ok_or(CmdError::TIMEOUT_NOT_FLOAT)?;
+    let seconds = LongDouble::parse(word).ok_or(CmdError::TIMEOUT_NOT_FLOAT)?;
     let Some(ms) = seconds.millis_ceil() else {
         return Err(if seconds.is_negative() { CmdError::TIMEOUT_NEGATIVE } else { TOO_FAR });
     };
     let ms = u64::try_from(ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
-    if ms > i64::MAX as u64 - now_ms { Err(TOO_FAR) } else { Ok(ms) }
+    if ms > (i64::MAX as u64).saturating_sub(now_ms) { Err(TOO_FAR) } else { Ok(ms) }
 }
 
 #[cfg(test)]

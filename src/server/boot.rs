@@ -153,6 +153,10 @@ impl Server {
         self.serve_reclaimed();
         self.expire_keys();
         self.run_cron();
+        if self.blocked.has_ready() {
+            // The pause that held them back is over.
+            self.serve_ready();
+        }
         self.write_all();
         self.close_all();
         let elapsed_ns = self.clock.tick() - began_ns;
