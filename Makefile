@@ -2,8 +2,14 @@
 PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
 CARGO ?= cargo
+NIGHTLY ?= nightly
+SECONDS_EACH ?= 600
+TARGET = $(shell rustc -vV | sed -n 's/^host: //p')
+NEXTEST = $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+# Takes longer than all the others together; `make tcl` runs it.
+TCL_SLOW = unit/memefficiency
 
-.PHONY: help run build test unit lint tcl bench install clean
+.PHONY: help run build test unit lint tcl bench asan fuzz fuzz-diff install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -15,27 +21,44 @@ build: ## build in release mode
 	@scripts/need cc make
 	$(CARGO) build --release
 
-test: ## everything that has to pass
-	@scripts/need cc make redis-server redis-cli tclsh
-	$(MAKE) lint unit
+test: lint unit ## everything that has to pass
+	@scripts/need python3 tclsh dpkg-source ps
 	$(CARGO) build
-	scripts/tcl-suite --check -j 2 $(shell cat tests/tcl/ci-units)
+	scripts/tcl-suite --check -j 2 $(TCL_SLOW:%=--skip-unit %)
 
-unit: ## unit, integration and differential tests
-	$(CARGO) test
+unit: ## unit, integration, style and differential tests
+	@scripts/need cc make redis-server
+	$(CARGO) $(NEXTEST) --no-fail-fast
 
-lint: ## formatting, clippy, the style test
+lint: ## formatting and clippy
+	@scripts/need cc make
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-tcl: ## upstream's Tcl suite: every unit of the list, compared with the tests that pass
-	@scripts/need cc make redis-server redis-cli tclsh
+tcl: ## upstream's Tcl suite: every unit, compared with the tests listed as passing
+	@scripts/need cc make python3 tclsh dpkg-source ps
 	$(CARGO) build
 	scripts/tcl-suite --check -j 2
 
 bench: build ## CPU per request and bytes per key, side by side with the machine's redis-server
 	@scripts/need redis-server redis-benchmark python3
 	scripts/bench --memory
+
+asan: ## unit tests and differential test under AddressSanitizer (nightly toolchain)
+	@scripts/need cc make redis-server
+	RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 $(CARGO) +$(NIGHTLY) test --target $(TARGET) \
+		--target-dir target/asan --lib --test it -- --skip ten_thousand
+
+fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly toolchain, cargo-fuzz)
+	@scripts/need cc make
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz
+	for target in $$($(CARGO) +$(NIGHTLY) fuzz list --fuzz-dir tests/fuzz); do \
+		$(CARGO) +$(NIGHTLY) fuzz run --fuzz-dir tests/fuzz $$target -- \
+			-max_total_time=$(SECONDS_EACH) -max_len=4096 -rss_limit_mb=1024 || exit 1; done
+
+fuzz-diff: ## the differential test with seeds of its own, for REDOUBT_DIFF_SECONDS (60)
+	@scripts/need cc make redis-server
+	$(CARGO) test --test it random_seeds -- --ignored --nocapture
 
 install: build ## install the server and its other names under PREFIX
 	install -Dm755 target/release/redoubt-server $(BIN)/redoubt-server

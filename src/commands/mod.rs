@@ -11,6 +11,7 @@ pub mod sets;
 pub mod strings;
 pub mod timeout;
 pub mod transactions;
+pub mod zsets;
 
 use crate::dispatch::command::Command;
 
@@ -24,4 +25,5 @@ pub const FAMILIES: &[&[&Command]] = &[
     sets::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
+    zsets::COMMANDS,
 ];

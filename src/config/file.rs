@@ -469,7 +469,6 @@ pub(super) mod tests {
             ("aclfile /x", "ACL file"),
             ("loadmodule /x.so", "modules"),
             ("save 900 1", "snapshots"),
-            ("watchdog-period 200", "software watchdog"),
         ] {
             let message = verdict(line);
             assert!(

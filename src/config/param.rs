@@ -63,6 +63,10 @@ pub enum Hook {
     RequirePass,
     /// Rewrite the process title.
     ProcTitle,
+    /// Turn crash reports on or off, and user data in them.
+    CrashReports,
+    /// Raise `watchdog-period` to the least that the cron's frequency allows, and start or stop the watchdog.
+    Watchdog,
     /// Switch `LC_COLLATE`. `Invalid locale name`
     Locale,
     /// Change into the new `dir`, and put the absolute path into `Config::dir`. The words of `strerror`.

@@ -95,6 +95,10 @@ pub fn set(
         }
         ran.push(param.hook);
         if let Err(message) = hook(param.hook, &mut next) {
+            log::warn!(
+                "Failed applying new configuration. Possibly related to new {} setting. Restoring previous settings.",
+                param.name
+            );
             let mut old = config.clone();
             for undone in ran {
                 let _ = hook(undone, &mut old);

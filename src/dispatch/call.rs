@@ -13,6 +13,7 @@ use crate::keyspace::WrongType;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::{Args, Reply};
 use crate::server::Server;
+use crate::server::crash::{self, Frame};
 
 impl From<WrongType> for CmdError {
     #[cold]
@@ -29,6 +30,8 @@ impl Server {
     pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
         let started_ns = self.clock.now_ns;
         let mark = reply.len();
+        let frame = Frame { cmd, args, client: id };
+        let outer = frame.enter();
         let result = match cmd.spec.handler {
             Handler::Data(run) => {
                 let index = self.clients.get(id).map_or(0, |client| client.db as usize);
@@ -37,6 +40,7 @@ impl Server {
             Handler::Server(run) => run(&mut Ctx { server: self, client: id, cmd, args, reply, origin }),
             Handler::Container => Err(unknown_subcommand(cmd, args)),
         };
+        crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
         let mut done = true;

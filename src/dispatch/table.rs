@@ -22,6 +22,8 @@ pub struct Cmd {
     pub parent: Option<u16>,
     /// Ids of its subcommands.
     pub subcommands: Vec<u16>,
+    /// Its handler as crash reports call it: `getCommand`, `configSetCommand`.
+    pub activity: String,
     /// Index of the first key, where it is the same in every request; 0: none, or it is not.
     pub first_key: usize,
     /// First and last key and the step between keys, as far as three numbers can say it: COMMAND INFO's old fields.
@@ -128,9 +130,16 @@ impl CommandTable {
             None => own,
         };
         let (movable, key_range) = legacy_range(spec.keys);
+        let mut words = full_name.split(['|', '-']);
+        let mut activity = words.next().unwrap_or_default().to_string();
+        for word in words.chain(["command"]) {
+            activity.push_str(&word[..1].to_ascii_uppercase());
+            activity.push_str(&word[1..]);
+        }
         self.commands.push(Cmd {
             id,
             spec,
+            activity,
             full_name,
             flags: if movable { spec.flags.with(Flag::MovableKeys) } else { spec.flags },
             categories: spec.all_categories(),

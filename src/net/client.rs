@@ -54,6 +54,8 @@ bitflags! {
         const AUTHENTICATED = 1 << 18;
         /// Being evicted for the memory its buffers take.
         const EVICTED = 1 << 19;
+        /// The kernel has said that the socket's input ends behind what is there to be read.
+        const INPUT_ENDED = 1 << 20;
     }
 }
 

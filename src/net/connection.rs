@@ -26,6 +26,15 @@ impl Connection {
         }
     }
 
+    /// Ends the events.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Connection::Tcp(stream) => stream.deregister(registry),
+            Connection::Unix(stream) => stream.deregister(registry),
+            Connection::None => Ok(()),
+        }
+    }
+
     /// One read; `Ok(0)` is the end of the stream.
     #[inline]
     pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

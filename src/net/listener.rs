@@ -1,5 +1,6 @@
 //! Listening sockets: TCP on each bound address, and the unix socket.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
@@ -23,36 +24,36 @@ impl Listener {
     ///
     /// # Errors
     /// Whatever the kernel says: address in use, not available, family not supported.
-    pub fn tcp(address: SocketAddr, backlog: i32, mark: u32) -> io::Result<Listener> {
+    pub fn tcp(address: SocketAddr, backlog: i32, mark: u32) -> Result<Listener, ListenError> {
         let domain = if address.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).map_err(failed("socket"))?;
         if address.is_ipv6() {
-            socket.set_only_v6(true)?;
+            socket.set_only_v6(true).map_err(failed("setsockopt"))?;
         }
-        socket.set_reuse_address(true)?;
+        socket.set_reuse_address(true).map_err(failed("setsockopt SO_REUSEADDR"))?;
         if mark > 0 {
-            socket.set_mark(mark)?;
+            socket.set_mark(mark).map_err(failed("setsockopt"))?;
         }
-        socket.set_nonblocking(true)?;
-        socket.bind(&SockAddr::from(address))?;
-        socket.listen(backlog)?;
+        socket.set_nonblocking(true).map_err(failed("fcntl"))?;
+        socket.bind(&SockAddr::from(address)).map_err(failed("bind"))?;
+        socket.listen(backlog).map_err(failed("listen"))?;
         Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
     }
 
     /// Listens on a unix socket at `path`, which is replaced if it is there. The permissions are set before the
     /// socket listens, so that nobody connects in between.
-    pub fn unix(path: &Path, permissions: u32, backlog: i32) -> io::Result<Listener> {
+    pub fn unix(path: &Path, permissions: u32, backlog: i32) -> Result<Listener, ListenError> {
         match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("unlink")(error)),
             _ => {}
         }
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&SockAddr::unix(path)?)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed("socket"))?;
+        socket.set_nonblocking(true).map_err(failed("fcntl"))?;
+        socket.bind(&SockAddr::unix(path).map_err(failed("bind"))?).map_err(failed("bind"))?;
         if permissions != 0 {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(permissions))?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(permissions)).map_err(failed("chmod"))?;
         }
-        socket.listen(backlog)?;
+        socket.listen(backlog).map_err(failed("listen"))?;
         Ok(Listener::Unix(UnixListener::from_std(socket.into()), path.to_path_buf()))
     }
 
@@ -94,6 +95,44 @@ impl Listener {
     }
 }
 
+/// Why a socket does not listen.
+#[derive(Debug)]
+pub struct ListenError {
+    /// What failed: `bind`, `listen`, …; empty when the name could not be resolved.
+    pub call: &'static str,
+    pub error: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = crate::config::file::reason(&self.error);
+        match self.call {
+            "" => f.write_str(reason.trim_start_matches("failed to lookup address information: ")),
+            call => write!(f, "{call}: {reason}"),
+        }
+    }
+}
+
+fn failed(call: &'static str) -> impl FnOnce(io::Error) -> ListenError {
+    move |error| ListenError { call, error }
+}
+
+impl ListenError {
+    /// The machine has no such protocol, so that no address of its kind can be had.
+    pub fn is_unsupported(&self) -> bool {
+        use libc::{EAFNOSUPPORT, ENOPROTOOPT, EPFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
+        matches!(
+            self.error.raw_os_error(),
+            Some(ENOPROTOOPT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EPFNOSUPPORT | EAFNOSUPPORT)
+        )
+    }
+
+    /// The address is none of this machine's.
+    pub fn is_elsewhere(&self) -> bool {
+        self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)
+    }
+}
+
 /// One address of the `bind` directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
@@ -103,7 +142,10 @@ pub struct Bind {
 }
 
 /// The addresses that a `bind` word stands for on `port`: `*` every IPv4 address, `::*` every IPv6 one.
-pub fn resolve(word: &str, port: u16) -> io::Result<Bind> {
+///
+/// # Errors
+/// When the name cannot be resolved.
+pub fn resolve(word: &str, port: u16) -> Result<Bind, ListenError> {
     let (optional, host) = match word.strip_prefix('-') {
         Some(host) => (true, host),
         None => (false, word),
@@ -112,9 +154,9 @@ pub fn resolve(word: &str, port: u16) -> io::Result<Bind> {
         "*" => SocketAddr::from(([0, 0, 0, 0], port)),
         "::*" => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port),
         host => (host, port)
-            .to_socket_addrs()?
-            .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "Name or service not known"))?,
+            .to_socket_addrs()
+            .and_then(|mut found| found.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(failed(""))?,
     };
     Ok(Bind { address, optional })
 }

@@ -126,9 +126,22 @@ impl Reply {
 
     /// A double as a bulk string, whatever the protocol version.
     pub fn bulk_double(&mut self, n: f64) {
-        let mut text = Vec::with_capacity(32);
-        float::write_f64(&mut text, n);
-        self.bulk(&text);
+        // Written in place behind a header of two digits, moved up where one digit does.
+        const HEADER: &[u8] = b"$00\r\n";
+        let start = self.buf.len();
+        self.buf.extend_from_slice(HEADER);
+        float::write_f64(&mut self.buf, n);
+        let len = self.buf.len() - start - HEADER.len();
+        debug_assert!(len < 100);
+        if len < 10 {
+            self.buf[start + 1] = b'0' + len as u8;
+            self.buf.copy_within(start + 3.., start + 2);
+            self.buf.pop();
+        } else {
+            self.buf[start + 1] = b'0' + (len / 10) as u8;
+            self.buf[start + 2] = b'0' + (len % 10) as u8;
+        }
+        self.buf.extend_from_slice(b"\r\n");
     }
 
     /// Null: `$-1` or `_`.

@@ -1,181 +1,224 @@
-//! How the server comes to life, and the loop it then lives in.
+//! How the server comes to life: from the words of the command line to the loop, in upstream's order.
+//!
+//! 1. The configuration is read; what is wrong with it goes to the standard error.
+//! 2. The log opens, the supervisor is found, the process goes into the background. From here on the log tells.
+//! 3. Signals, limits, pid file, title; then the sockets.
+//! 4. `Server initialized`; whatever needs the whole server; `Ready to accept connections`; the loop.
 
-use std::io;
-use std::os::fd::AsRawFd;
-use std::time::Duration;
-
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use crate::commands;
-use crate::config::Config;
-use crate::dispatch::table::{CommandTable, TableError};
-use crate::net::listener::{self, Listener};
-use crate::server::Server;
-use crate::server::traffic::LISTENER_TOKENS;
-use crate::server::turn::Turn;
-use crate::sys::signals::Signals;
-
-/// Woken by a background thread that has got on.
-const WAKER: Token = Token(usize::MAX);
-
-/// The token of signals.
-const SIGNALS: Token = Token(usize::MAX - 1);
-
-/// Events taken from the kernel in one go.
-const EVENTS: usize = 1024;
-
-/// Says who is starting, on which port: by a banner where somebody may be watching, else by a log line.
-pub fn greet(config: &Config) {
-    let watched = config.logfile.is_empty() && io::IsTerminal::is_terminal(&io::stdout());
-    if !watched && !config.always_show_logo {
-        log::info!("Running mode=standalone, port={}.", config.port);
-        return;
-    }
-    log::info!(
-        "\n
-      _____
-     |_| |_|     Redoubt {}, serving as Redis {}
-     | |_| |
-     |     |     Running in standalone mode
-    /| [ ] |\\    Port: {}
-   /_|_[_]_|_\\   PID: {}
-",
-        crate::util::version::REDOUBT,
-        crate::util::version::REDIS,
-        config.port,
-        std::process::id()
-    );
-}
+use crate::config::values::Text;
+use crate::config::{self, Config, LoadError, Sources};
+use crate::dispatch::table::{CommandTable, Rename, TableError};
+use crate::net::listener::Listener;
+use crate::server::host::{self, Host, absolute};
+use crate::server::listening::{self, Addresses};
+use crate::server::log::{self as lines, Role};
+use crate::server::syslog::Syslog;
+use crate::server::{Server, banner, crash, reconfigure};
+use crate::sys::signals::{self, Signals};
+use crate::sys::{locale, memory, process, title};
+use crate::util::version;
 
 /// The command table under these renames; it lives as long as the process.
-pub fn command_table(renames: &[(String, String)]) -> Result<&'static CommandTable, TableError> {
+///
+/// # Errors
+/// A rename that cannot be.
+pub fn command_table(renames: &[Rename]) -> Result<&'static CommandTable, TableError> {
     Ok(Box::leak(Box::new(CommandTable::new(commands::FAMILIES, renames)?)))
 }
 
-/// Opens the listening sockets that the configuration asks for.
-///
-/// # Errors
-/// The first address that must be there and is not, with the kernel's reason.
-pub fn listen(config: &Config) -> io::Result<Vec<Listener>> {
-    let mut listeners = listen_tcp(config)?;
-    if let Some(path) = &config.unixsocket {
-        let path = String::from_utf8_lossy(path).into_owned();
-        listeners.push(Listener::unix(path.as_ref(), config.unixsocketperm, config.tcp_backlog as i32)?);
-    }
-    Ok(listeners)
+/// What configuration text may ask of a starting server.
+#[derive(Default)]
+struct Starting {
+    renames: Vec<Rename>,
 }
 
-/// Registers the listeners under their tokens.
-pub fn register(listeners: &mut [Listener], registry: &Registry) -> io::Result<()> {
-    for (i, listener) in listeners.iter_mut().enumerate() {
-        listener.register(registry, Token(LISTENER_TOKENS + i))?;
+impl config::Host for Starting {
+    fn read(&mut self, path: &[u8]) -> io::Result<Vec<u8>> {
+        config::host::read(path)
     }
-    Ok(())
+
+    fn expand(&mut self, pattern: &[u8]) -> Vec<Text> {
+        config::host::expand(pattern)
+    }
+
+    fn change_dir(&mut self, path: &[u8]) -> io::Result<Text> {
+        config::host::change_dir(path)
+    }
+
+    fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), String> {
+        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        self.renames.push((text(old), text(new)));
+        CommandTable::new(commands::FAMILIES, &self.renames).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn user(&mut self, _words: &[&[u8]]) -> Result<(), String> {
+        Err("this server has no ACL users".into())
+    }
 }
 
-/// As [`listen`], the TCP sockets only.
-pub fn listen_tcp(config: &Config) -> io::Result<Vec<Listener>> {
-    let mut listeners = Vec::new();
-    let backlog = config.tcp_backlog as i32;
-    if config.port != 0 {
-        for word in &config.bind {
-            let word = String::from_utf8_lossy(word);
-            let bind = listener::resolve(&word, config.port);
-            let optional = word.starts_with('-');
-            match bind.and_then(|bind| Listener::tcp(bind.address, backlog, config.socket_mark_id)) {
-                Ok(listener) => listeners.push(listener),
-                Err(error) => {
-                    log::warn!("Warning: Could not create server TCP listening socket {word}:{}: {error}", config.port);
-                    let absent = matches!(
-                        error.raw_os_error(),
-                        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
-                    );
-                    if !(optional && absent) {
-                        return Err(error);
-                    }
-                }
-            }
-        }
+/// A start that has failed, and has been told of.
+struct Failed;
+
+/// Serves with this configuration; returns the status to exit with. The server is not taken apart: freeing a big keyspace piece by
+/// piece takes longer than the end of the process.
+pub fn serve(sources: &Sources) -> i32 {
+    lines::start();
+    match begin(sources) {
+        Ok((server, poll, signals)) => live(Box::leak(server), poll, &signals),
+        Err(Failed) => 1,
     }
-    Ok(listeners)
 }
 
-impl Server {
-    /// Serves until the end.
-    ///
-    /// # Errors
-    /// When the kernel's event queue fails, which leaves nothing to go on with.
-    pub fn serve_forever(&mut self, mut poll: Poll, listeners: Vec<Listener>, signals: &Signals) -> io::Result<()> {
-        self.net.registry = Some(poll.registry().try_clone()?);
-        self.net.listeners = listeners;
-        register(&mut self.net.listeners, poll.registry())?;
-        poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        self.env.reclaim.on_progress(Box::new(move || {
-            let _ = waker.wake();
-        }));
-        let mut events = Events::with_capacity(EVENTS);
-        let mut turn = Turn::default();
-        while self.shutdown.exit.is_none() {
-            match poll.poll(&mut events, Some(self.patience())) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-            self.clock.tick();
-            self.thaw_time();
-            let began_ns = self.clock.now_ns;
-            for listener in std::mem::take(&mut self.net.to_accept) {
-                self.accept(listener);
-            }
-            for event in events.iter() {
-                match event.token().0 {
-                    _ if event.token() == WAKER => {}
-                    _ if event.token() == SIGNALS => {
-                        if signals.take().is_some() {
-                            self.shut_down_by_signal(signals);
-                        }
-                    }
-                    token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
-                    slot => self.client_event(slot, event.is_readable(), event.is_writable()),
-                }
-            }
-            let commands = self.stats.commands_processed;
-            turn.run(self);
-            self.after_commands(began_ns, commands);
-        }
-        Ok(())
+/// The loop and the end.
+fn live(server: &mut Server, poll: mio::Poll, signals: &Signals) -> i32 {
+    crash::watch(server);
+    if let Err(error) = server.serve_forever(poll, signals) {
+        log::warn!("The kernel's event queue has failed: {error}");
+        return 1;
     }
+    server.farewell();
+    server.shutdown.exit.unwrap_or(0)
+}
 
-    /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
-    fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
-        self.serve_timeouts();
-        self.serve_reclaimed();
-        self.expire_keys();
-        self.run_cron();
-        if self.blocked.has_ready() {
-            // The pause that held them back is over.
-            self.serve_ready();
-        }
-        self.write_all();
-        self.close_all();
-        let elapsed_ns = self.clock.tick() - began_ns;
-        // CONFIG RESETSTAT may have begun to count anew.
-        let commands = self.stats.commands_processed.saturating_sub(commands_before);
-        self.stats.turns += 1;
-        self.stats.turns_ns += elapsed_ns;
-        self.stats.turn_ns_max = self.stats.turn_ns_max.max(elapsed_ns);
-        self.stats.turn_commands_max = self.stats.turn_commands_max.max(commands);
+fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed> {
+    let arguments = title::args();
+    let program = arguments.first().cloned().unwrap_or_default();
+    // While names are still relative to where the process was started.
+    let executable = match Path::new(&program) {
+        path if path.components().count() > 1 => absolute(path),
+        path => std::env::current_exe().unwrap_or_else(|_| absolute(path)),
+    };
+    let config_file = sources.file.as_ref().map(|file| absolute(config::host::path(file)));
+    let mut host = Starting::default();
+    let mut config = load(sources, &mut host)?;
+    open_log(&config)?;
+    let surroundings = Host::new(&config, program.clone().into_vec());
+    if config.daemonize && !surroundings.is_supervised() {
+        tell(process::daemonize(), "Can't go on in the background")?;
     }
+    banner::warn_of_overcommit();
+    banner::starting(arguments.len() > 1, &program.to_string_lossy());
+    lines::set_role(Role::Primary);
+    if !locale::set_collation(&config.locale_collate) {
+        log::warn!("Failed to configure LOCALE for invalid locale name.");
+        return Err(Failed);
+    }
+    let signals = tell(signals::install(), "Can't handle signals")?;
+    tell(crash::install(), "Can't handle faults")?;
+    tell(reconfigure::apply_crash_reports(&config), "Can't handle faults")?;
+    host::fit_maxclients(&mut config).map_err(|text| {
+        log::warn!("{text}");
+        Failed
+    })?;
+    let table = tell(command_table(&host.renames), "Can't rename commands")?;
+    let poll = tell(mio::Poll::new(), "Can't make an event queue")?;
+    let mut server = Box::new(Server::new(config, table));
+    server.net.registry = Some(tell(poll.registry().try_clone(), "Can't make an event queue")?);
+    server.process.config_file = config_file.as_ref().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+    server.process.arguments = arguments
+        .iter()
+        .enumerate()
+        .map(|(i, argument)| match &config_file {
+            // Found again when the process starts anew in another folder.
+            Some(file) if i == 1 => file.clone().into_os_string(),
+            _ => argument.clone(),
+        })
+        .collect::<Vec<OsString>>();
+    server.process.executable = executable.to_string_lossy().into_owned();
+    server.process.supervised = surroundings.supervisor_name();
+    server.host = surroundings;
+    log::info!("monotonic clock: {}", server.clock.source());
+    server.write_pid_file();
+    server.retitle();
+    banner::greet(&server.env.config);
+    banner::warn_of_backlog(server.env.config.tcp_backlog);
+    open_sockets(&mut server)?;
+    if server.env.config.jemalloc_bg_thread
+        && let Err(error) = memory::set_background_threads(true)
+    {
+        log::warn!("Can't start the allocator's background thread: {error}");
+    }
+    reconfigure::apply_watchdog(&mut server.env.config);
+    server.process.startup_memory_bytes = server.memory.meter.used() as u64;
+    log::info!("Server initialized");
+    server.settle_down();
+    if server.net.listeners.iter().any(|listener| matches!(listener, Listener::Tcp(_))) {
+        log::info!("Ready to accept connections tcp");
+    }
+    if server.net.listeners.iter().any(|listener| listener.path().is_some()) {
+        log::info!("Ready to accept connections unix");
+    }
+    server.host.ready();
+    Ok((server, poll, signals))
+}
 
-    /// How long the loop may sleep.
-    fn patience(&self) -> Duration {
-        if !self.net.to_read.is_empty() || !self.net.to_accept.is_empty() || !self.net.to_write.is_empty() {
-            return Duration::ZERO;
-        }
-        let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
-        let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
-        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
-        Duration::from_nanos(next)
+/// The value, or a line in the log.
+fn tell<T, E: std::fmt::Display>(outcome: Result<T, E>, what: &str) -> Result<T, Failed> {
+    outcome.map_err(|error| {
+        log::warn!("{what}: {error}");
+        Failed
+    })
+}
+
+fn load(sources: &Sources, host: &mut Starting) -> Result<Config, Failed> {
+    let mut stdin = Vec::new();
+    if sources.stdin {
+        tell(io::stdin().read_to_end(&mut stdin), "Can't read the configuration from the standard input")?;
     }
+    let mut config = Config::default();
+    if let Ok(dir) = std::env::current_dir() {
+        config.dir = dir.into_os_string().into_vec();
+    }
+    let loaded = sources.gather(host, &stdin).and_then(|text| config::load(&mut config, &text, host));
+    match loaded {
+        Ok(()) => Ok(config),
+        Err(error) => {
+            let report = String::from_utf8_lossy(&error.report(version::REDIS)).into_owned();
+            match error {
+                LoadError::File { .. } => log::warn!("{}", report.trim()),
+                LoadError::Line { .. } => eprint!("{report}"),
+            }
+            Err(Failed)
+        }
+    }
+}
+
+/// Lets the log go where, and be as chatty as, configured.
+fn open_log(config: &Config) -> Result<(), Failed> {
+    lines::set_level(config.loglevel);
+    if config.syslog_enabled {
+        let ident = String::from_utf8_lossy(&config.syslog_ident).into_owned();
+        lines::to_syslog(Syslog::new(ident, config.syslog_facility));
+    }
+    if config.logfile.is_empty() {
+        return Ok(());
+    }
+    lines::to_file(config::host::path(&config.logfile)).map_err(|error| {
+        let reason = config::file::reason(&error);
+        eprintln!("\n*** FATAL CONFIG FILE ERROR (Redis {}) ***\nCan't open the log file: {reason}", version::REDIS);
+        Failed
+    })
+}
+
+fn open_sockets(server: &mut Server) -> Result<(), Failed> {
+    let config = &server.env.config;
+    let addresses = Addresses::of(config);
+    let mut listeners = addresses.listen(config).map_err(|_| {
+        log::warn!("Failed listening on port {} (tcp), aborting.", config.port);
+        Failed
+    })?;
+    listeners.extend(tell(listening::listen_unix(config), "Failed opening Unix socket")?);
+    if listeners.is_empty() {
+        log::warn!("Configured to not listen anywhere, exiting.");
+        return Err(Failed);
+    }
+    server.net.listeners = listeners;
+    server.net.addresses = addresses;
+    tell(server.register_listeners(), "Can't watch the listening sockets")
 }

@@ -1,45 +1,68 @@
-//! The server's place on the machine: descriptors, title, pid file, scores and processors; and what of it changes at run time.
+//! The server's place on the machine: supervisor, descriptors, title, pid file, scores and processors.
 
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::config::special::texts::expand_title;
 use crate::config::values::{OomScoreAdj, Supervised, Text};
-use crate::config::{self, Config, Hook};
-use crate::server::{Server, boot};
+use crate::config::{self, Config};
+use crate::server::Server;
+use crate::server::banner;
 use crate::sys::process::{self, DescriptorLimit};
 use crate::sys::supervise::{Mode, Supervisor};
 use crate::sys::{memory, title};
 
+/// The pid file of a daemon that names none.
+const USUAL_PID_FILE: &str = "/var/run/redis.pid";
+
 /// What the server has found and changed of its surroundings.
 #[derive(Default)]
 pub struct Host {
-    /// The process's own `oom_score_adj`, before the server changed it.
+    /// The process's own `oom_score_adj`, while the server has changed it.
     oom_base: Option<i32>,
     supervisor: Option<Supervisor>,
     /// The first word of the process title: how the binary was called.
     called_as: Text,
 }
 
-/// `name` as text, for paths and lists.
+/// `name` as text, for lists and lines.
 fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
 impl Host {
-    /// Finds the supervisor that the configuration asks for.
+    /// Finds the supervisor that the configuration asks for, and says what comes of it.
     pub fn new(config: &Config, called_as: Text) -> Host {
-        let mode = match config.supervised {
-            Supervised::No => None,
-            Supervised::Auto => Some(Mode::Auto),
-            Supervised::Systemd => Some(Mode::Systemd),
-            Supervised::Upstart => Some(Mode::Upstart),
+        let (mode, missing) = match config.supervised {
+            Supervised::No => return Host { called_as, ..Host::default() },
+            Supervised::Auto => (Mode::Auto, None),
+            Supervised::Systemd => (Mode::Systemd, Some("systemd supervision error: NOTIFY_SOCKET not found!")),
+            Supervised::Upstart => (Mode::Upstart, Some("upstart supervision requested, but UPSTART_JOB not found!")),
         };
-        Host { oom_base: None, supervisor: mode.and_then(Supervisor::find), called_as }
+        let supervisor = Supervisor::find(mode);
+        match (&supervisor, missing) {
+            (Some(Supervisor::Systemd { .. }), _) => log::info!(
+                "supervised by systemd. Please make sure you set appropriate values for TimeoutStartSec and TimeoutStopSec in your \
+                 service unit."
+            ),
+            (Some(Supervisor::Upstart), _) => log::info!("supervised by upstart, will stop to signal readiness."),
+            (None, Some(text)) => log::warn!("{text}"),
+            (None, None) => {}
+        }
+        Host { supervisor, called_as, oom_base: None }
     }
 
     /// Whether somebody supervises the process, who would be confused by a daemon.
     pub fn is_supervised(&self) -> bool {
         self.supervisor.is_some()
+    }
+
+    /// The supervisor as INFO names it.
+    pub fn supervisor_name(&self) -> &'static str {
+        match self.supervisor {
+            None => "no",
+            Some(Supervisor::Systemd { .. }) => "systemd",
+            Some(Supervisor::Upstart) => "upstart",
+        }
     }
 
     /// Tells the supervisor that clients are served.
@@ -51,118 +74,116 @@ impl Host {
         }
     }
 
-    /// Writes the process's `oom_score_adj` as the configuration has it for a primary.
-    fn adjust_oom_score(&mut self, config: &Config) -> Result<(), String> {
-        const FAILED: &str = "Failed to set current oom_score_adj. Check server logs.";
-        let wanted = config.oom_score_adj_values[0];
-        let score = match (config.oom_score_adj, self.oom_base) {
+    /// Writes the process's `oom_score_adj` as the configuration has it for a primary, or puts back what it was.
+    ///
+    /// # Errors
+    /// What a client is told whose CONFIG SET asked for it; the reason is in the log.
+    pub fn adjust_oom_score(&mut self, config: &Config) -> Result<(), String> {
+        let base = match (config.oom_score_adj, self.oom_base) {
             (OomScoreAdj::No, None) => return Ok(()),
-            (OomScoreAdj::No, Some(base)) => {
-                self.oom_base = None;
-                base
-            }
-            (mode, base) => {
-                let base = match base {
-                    Some(base) => base,
-                    None => process::oom_score_adjustment().map_err(|_| FAILED.to_string())?,
-                };
-                self.oom_base = Some(base);
-                let score = if mode == OomScoreAdj::Relative { base + wanted } else { wanted };
-                score.clamp(-1000, 1000)
-            }
+            (_, Some(base)) => Ok(base),
+            (_, None) => process::oom_score_adjustment(),
         };
-        process::set_oom_score_adjustment(score).map_err(|error| {
-            log::warn!("Unable to write oom_score_adj: {error}");
-            FAILED.to_string()
-        })
+        let wanted = config.oom_score_adj_values[0];
+        let written = base.and_then(|base| {
+            let score = match config.oom_score_adj {
+                OomScoreAdj::No => base,
+                OomScoreAdj::Relative => base + wanted,
+                OomScoreAdj::Absolute => wanted,
+            };
+            process::set_oom_score_adjustment(score.clamp(-1000, 1000)).map(|()| base)
+        });
+        match written {
+            Ok(base) => {
+                self.oom_base = (config.oom_score_adj != OomScoreAdj::No).then_some(base);
+                Ok(())
+            }
+            Err(error) => {
+                log::warn!("Unable to write oom_score_adj: {}", config::file::reason(&error));
+                Err("Failed to set current oom_score_adj. Check server logs.".into())
+            }
+        }
     }
 }
 
-/// Raises the descriptor limit for `maxclients`, or lowers `maxclients` to what the limit allows, as upstream does.
-fn fit_maxclients(config: &mut Config) -> io::Result<()> {
-    match process::raise_descriptor_limit(u64::from(config.maxclients)) {
-        DescriptorLimit::Enough => {}
+/// Raises the descriptor limit for `maxclients`, or lowers `maxclients` to what the limit allows.
+///
+/// # Errors
+/// Not even one client fits; the text says what would.
+pub fn fit_maxclients(config: &mut Config) -> Result<(), String> {
+    let fits = match process::raise_descriptor_limit(u64::from(config.maxclients)) {
+        DescriptorLimit::Enough => return Ok(()),
         DescriptorLimit::Raised { from, to } => {
             log::info!("Increased maximum number of open files to {to} (it was originally set to {from}).");
+            return Ok(());
         }
-        DescriptorLimit::Short { wanted, limit, max_clients: 0, .. } => {
-            return Err(io::Error::other(format!(
-                "Your current 'ulimit -n' of {limit} is not enough for the server to start. Please increase your open file \
-                 limit to at least {wanted}. Exiting."
-            )));
+        DescriptorLimit::Short { limit, max_clients: 0, .. } => {
+            return Err(format!(
+                "Your current 'ulimit -n' of {limit} is not enough for the server to start. Please increase your open file limit to \
+                 at least {}. Exiting.",
+                process::RESERVED_DESCRIPTORS + 1
+            ));
         }
         DescriptorLimit::Short { wanted, limit, max_clients, error } => {
             log::warn!("You requested maxclients of {} requiring at least {wanted} max file descriptors.", config.maxclients);
-            log::warn!("Server can't set maximum open files to {wanted} because of OS error: {error}.");
+            let reason = config::file::reason(&error);
+            log::warn!("Server can't set maximum open files to {wanted} because of OS error: {reason}.");
             log::warn!(
                 "Current maximum open files is {limit}. maxclients has been reduced to {max_clients} to compensate for low ulimit. \
                  If you need higher maxclients increase 'ulimit -n'."
             );
-            config.maxclients = u32::try_from(max_clients).unwrap_or(u32::MAX);
+            max_clients
         }
         DescriptorLimit::Unknown { max_clients, error } => {
-            log::warn!("Unable to obtain the current NOFILE limit ({error}), assuming 1024 and setting the max clients accordingly.");
-            config.maxclients = u32::try_from(max_clients).unwrap_or(u32::MAX);
+            let reason = config::file::reason(&error);
+            log::warn!(
+                "Unable to obtain the current NOFILE limit ({reason}), assuming 1024 and setting the max clients configuration \
+                 accordingly."
+            );
+            max_clients
         }
-    }
+    };
+    config.maxclients = u32::try_from(fits).unwrap_or(u32::MAX);
     Ok(())
 }
 
 impl Server {
-    /// Settles down on the machine as the configuration says.
-    ///
-    /// # Errors
-    /// When not even one client could be served.
-    pub fn settle_down(&mut self) -> io::Result<()> {
-        fit_maxclients(&mut self.env.config)?;
-        self.warn_of_backlog();
-        if let Err(text) = self.host.adjust_oom_score(&self.env.config) {
-            log::warn!("{text}");
-        }
-        let config = &self.env.config;
-        if config.disable_thp
-            && let Err(error) = memory::disable_huge_pages()
-        {
-            log::warn!("Can't disable transparent huge pages: {error}");
-        }
-        if let Some(list) = &config.server_cpulist
-            && let Err(error) = process::set_affinity(&text(list))
-        {
-            log::warn!("Can't bind to the processors of server-cpulist: {error}");
-        }
-        if config.jemalloc_bg_thread
-            && let Err(error) = memory::set_background_threads(true)
-        {
-            log::warn!("Can't start jemalloc's background thread: {error}");
-        }
-        if let Some(path) = self.pid_file()
-            && let Err(error) = process::write_pid_file(Path::new(&path))
-        {
-            log::warn!("Failed to write PID file: {error}");
-        }
-        self.retitle();
-        Ok(())
-    }
-
     /// Path of the pid file: the one configured, or the usual one of a daemon.
-    pub fn pid_file(&self) -> Option<String> {
+    pub fn pid_file(&self) -> Option<PathBuf> {
         let config = &self.env.config;
         match &config.pidfile {
-            Some(path) if !path.is_empty() => Some(text(path)),
-            _ if config.daemonize => Some("/var/run/redis.pid".into()),
+            Some(path) if !path.is_empty() => Some(config::host::path(path).to_path_buf()),
+            _ if config.daemonize && !self.host.is_supervised() => Some(USUAL_PID_FILE.into()),
             _ => None,
         }
     }
 
-    fn warn_of_backlog(&self) {
-        let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok().and_then(|text| text.trim().parse::<u32>().ok());
-        let wanted = self.env.config.tcp_backlog;
-        if let Some(limit) = limit.filter(|limit| *limit > 0 && *limit < wanted) {
-            log::warn!(
-                "WARNING: The TCP backlog setting of {wanted} cannot be enforced because /proc/sys/net/core/somaxconn is set to the \
-                 lower value of {limit}."
-            );
+    /// Writes the pid file; a server without one is still a server.
+    pub fn write_pid_file(&self) {
+        if let Some(path) = self.pid_file()
+            && let Err(error) = process::write_pid_file(&path)
+        {
+            log::info!("Failed to write PID file: {}", config::file::reason(&error));
         }
+    }
+
+    /// Takes the memory, processors and standing that the configuration asks for. What cannot be had is told, and done without.
+    pub fn settle_down(&mut self) {
+        let config = &self.env.config;
+        let disabled = config.disable_thp.then(memory::disable_huge_pages);
+        if let Some(Err(error)) = &disabled {
+            log::warn!("Failed to disable transparent huge pages for this process: {}", config::file::reason(error));
+        }
+        if !matches!(disabled, Some(Ok(()))) {
+            banner::warn_of_huge_pages();
+        }
+        if let Some(list) = config.server_cpulist.as_ref().filter(|list| !list.is_empty())
+            && let Err(error) = process::set_affinity(&text(list))
+        {
+            log::warn!("Can't bind to the processors of server-cpulist: {}", config::file::reason(&error));
+        }
+        // The reason is in the log, and the server is better off with an ordinary score than not running.
+        let _ = self.host.adjust_oom_score(config);
     }
 
     /// Shows the process under the title that the template gives.
@@ -171,20 +192,20 @@ impl Server {
         if !config.set_proc_title {
             return;
         }
-        let address = config.bind.first().map_or("*".into(), |word| text(word).trim_start_matches('-').to_string());
-        let port = config.port.to_string();
-        let listen = if config.port != 0 {
-            format!("{address}:{port}")
+        let unix = config.unixsocket.clone().unwrap_or_default();
+        let listen = if config.port == 0 {
+            unix.clone()
         } else {
-            config.unixsocket.as_ref().map_or(String::new(), |path| text(path))
+            let address = config.bind.first().map_or("*".into(), |word| text(word).trim_start_matches('-').to_string());
+            format!("{address}:{}", config.port).into_bytes()
         };
-        let expanded = config::special::texts::expand_title(&config.proc_title_template, &|name| match name {
+        let expanded = expand_title(&config.proc_title_template, &|name| match name {
             b"title" => Some(self.host.called_as.clone()),
-            b"listen-addr" => Some(listen.clone().into_bytes()),
+            b"listen-addr" => Some(listen.clone()),
             b"server-mode" => Some(Text::new()),
-            b"port" => Some(port.clone().into_bytes()),
-            b"tls-port" => Some(b"0".to_vec()),
-            b"unixsocket" => Some(config.unixsocket.clone().unwrap_or_default()),
+            b"port" => Some(config.port.to_string().into_bytes()),
+            b"tls-port" => Some(config.tls_port.to_string().into_bytes()),
+            b"unixsocket" => Some(unix.clone()),
             b"config-file" => Some(self.process.config_file.clone().into_bytes()),
             _ => None,
         });
@@ -192,69 +213,9 @@ impl Server {
             title::set(&text(&expanded));
         }
     }
+}
 
-    /// Carries out what follows from a parameter that CONFIG SET changes; `config` is the configuration to be.
-    ///
-    /// # Errors
-    /// The reason the client is told; nothing of the change stays then.
-    pub fn carry_out(&mut self, hook: Hook, config: &mut Config) -> Result<(), String> {
-        match hook {
-            Hook::Dir => config.dir = config::host::change_dir(&config.dir).map_err(|error| config::file::reason(&error))?,
-            Hook::LogLevel => crate::server::log::set_level(config.loglevel),
-            Hook::Port => self.listen_anew(config).map_err(|_| "Unable to listen on this port. Check server logs.".to_string())?,
-            Hook::Bind => self.listen_anew(config).map_err(|_| "Failed to bind to specified addresses.".to_string())?,
-            Hook::OomScoreAdj => self.host.adjust_oom_score(config)?,
-            Hook::JemallocThread => {
-                memory::set_background_threads(config.jemalloc_bg_thread).map_err(|error| error.to_string())?;
-            }
-            Hook::MaxClients => {
-                let wanted = config.maxclients;
-                let mut tried = config.clone();
-                fit_maxclients(&mut tried).map_err(|error| error.to_string())?;
-                if tried.maxclients < wanted {
-                    let fits = tried.maxclients;
-                    return Err(format!(
-                        "The operating system is not able to handle the specified number of clients, try with {fits}"
-                    ));
-                }
-            }
-            Hook::ProcTitle
-            | Hook::Nothing
-            | Hook::MaxMemory
-            | Hook::Eviction
-            | Hook::MaxMemoryClients
-            | Hook::Encodings
-            | Hook::Hz
-            | Hook::RequirePass
-            | Hook::Locale
-            | Hook::GoodReplicas
-            | Hook::ReplBacklog
-            | Hook::AppendFsync
-            | Hook::ClusterAnnounce => {}
-        }
-        Ok(())
-    }
-
-    /// Listens as `config` says, and no longer as before; if that fails nothing changes.
-    fn listen_anew(&mut self, config: &Config) -> io::Result<()> {
-        let Some(registry) = self.net.registry.as_ref().map(|registry| registry.try_clone()) else { return Ok(()) };
-        let registry = registry?;
-        // The unix socket stays; TCP sockets of the old addresses close first, for the new ones may need their port.
-        let mut old = std::mem::take(&mut self.net.listeners);
-        let unix = old.iter().position(|listener| listener.path().is_some()).map(|at| old.remove(at));
-        for listener in &mut old {
-            listener.deregister(&registry)?;
-        }
-        drop(old);
-        let opened = boot::listen_tcp(config);
-        let failed = opened.as_ref().err().map(|error| error.to_string());
-        let mut listeners = match opened {
-            Ok(listeners) => listeners,
-            Err(_) => boot::listen_tcp(&self.env.config)?,
-        };
-        listeners.extend(unix);
-        self.net.listeners = listeners;
-        boot::register(&mut self.net.listeners, &registry)?;
-        failed.map_or(Ok(()), |text| Err(io::Error::other(text)))
-    }
+/// `path` as it is to be shown and found again, whatever the folder will be.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }

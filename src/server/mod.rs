@@ -1,24 +1,32 @@
 //! The process: one [`Server`] value that owns everything, and the loop that drives it.
 //!
-//! Reading order: this struct, [`boot`] (how it comes to life), [`turn`] (one turn of the loop), [`traffic`] (clients come,
-//! write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what happens at a
-//! limit), [`shutdown`].
+//! Reading order: this struct, [`boot`] (how it comes to life), [`reactor`] (the loop) and [`turn`] (one turn of it), [`traffic`]
+//! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what happens at a limit), [`reconfigure`] (what
+//! follows from CONFIG SET), [`shutdown`]; then its place on the machine: [`host`], [`listening`], [`log`], [`crash`].
 
+pub mod banner;
 pub mod boot;
 pub mod clock;
+pub mod crash;
 pub mod cron;
 pub mod expiry;
 pub mod host;
+pub mod listening;
 pub mod log;
 pub mod memory;
 pub mod monitor;
 pub mod pause;
+pub mod reactor;
+pub mod reconfigure;
 pub mod shutdown;
+pub mod syslog;
 #[cfg(test)]
 pub mod testing;
 pub mod traffic;
 pub mod turn;
 pub mod usage;
+
+use std::ffi::OsString;
 
 use mio::Registry;
 
@@ -55,6 +63,8 @@ pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
     pub listeners: Vec<Listener>,
+    /// Where the TCP ones listen.
+    pub addresses: listening::Addresses,
     /// Clients whose socket may have input, or whose kept input may hold a request.
     pub to_read: Vec<ClientId>,
     /// Clients with output.
@@ -78,7 +88,7 @@ pub struct Process {
     pub config_file: String,
     pub executable: String,
     /// The command line as given, for DEBUG RESTART.
-    pub arguments: Vec<String>,
+    pub arguments: Vec<OsString>,
     /// When it started, in unix seconds.
     pub start_time_s: u64,
     pub supervised: &'static str,

@@ -1,5 +1,9 @@
 //! The end: by SHUTDOWN or by signal, in order.
+//!
+//! What a shutdown has to do first (save, wait for replicas) may fail; then the server goes on, unless it was told to end
+//! by force. Otherwise the loop ends after the turn, so that replies of that turn still leave.
 
+use crate::config::values::ShutdownFlags;
 use crate::server::Server;
 use crate::sys::signals::Signals;
 
@@ -10,16 +14,44 @@ pub struct Shutdown {
     pub exit: Option<i32>,
 }
 
+/// Why the server does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this build has no RDB persistence to save with: use SHUTDOWN NOSAVE")]
+pub struct CannotSave;
+
 impl Server {
     /// Ends the process after this turn.
-    pub fn shut_down(&mut self) {
-        log::warn!("User requested shutdown...");
+    ///
+    /// # Errors
+    /// When something that comes first fails and nothing forces the end.
+    pub fn shut_down(&mut self, how: ShutdownFlags) -> Result<(), CannotSave> {
+        log::info!("User requested shutdown...");
+        let wants_saving = how.contains(ShutdownFlags::SAVE) || !self.env.config.save.is_empty();
+        if wants_saving && !how.contains(ShutdownFlags::NOSAVE) {
+            log::info!("Saving the final RDB snapshot before exiting.");
+            if !how.contains(ShutdownFlags::FORCE) {
+                log::warn!("Error trying to save the DB, can't exit.");
+                return Err(CannotSave);
+            }
+            log::warn!("Error trying to save the DB, exit anyway.");
+        }
         self.shutdown.exit = Some(0);
+        Ok(())
     }
 
-    /// A signal asks for the end.
-    pub fn shut_down_by_signal(&mut self, _signals: &Signals) {
-        self.shut_down();
+    /// Does what the signal that has come in asks for.
+    pub fn take_signal(&mut self, signals: &Signals) {
+        use nix::sys::signal::Signal;
+        let config = &self.env.config;
+        let how = match signals.take() {
+            None => return,
+            Some(Signal::SIGINT) => config.shutdown_on_sigint,
+            Some(_) => config.shutdown_on_sigterm,
+        };
+        if self.shut_down(how).is_err() {
+            // The next signal asks anew.
+            signals.forget();
+        }
     }
 
     /// The last things before the process ends: files that only a running server has are removed.
@@ -35,5 +67,24 @@ impl Server {
             }
         }
         log::warn!("Redis is now ready to exit, bye bye...");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::Session;
+
+    #[test]
+    fn what_cannot_be_saved_is_kept_alive() {
+        let mut session = Session::new();
+        let server = &mut session.server;
+        assert_eq!(server.shut_down(ShutdownFlags::SAVE), Err(CannotSave));
+        assert_eq!(server.shutdown.exit, None);
+        assert_eq!(server.shut_down(ShutdownFlags::SAVE | ShutdownFlags::FORCE), Ok(()));
+        assert_eq!(server.shutdown.exit, Some(0));
+        let mut session = Session::new();
+        assert_eq!(session.server.shut_down(ShutdownFlags::empty()), Ok(()));
+        assert_eq!(session.server.shutdown.exit, Some(0));
     }
 }

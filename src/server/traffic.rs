@@ -28,6 +28,16 @@ setting the protected mode option to 'no', and then restarting the server. 3) If
 testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: \
 You only need to do one of the above things in order for the server to start accepting connections from the outside.";
 
+/// What the kernel tells of a client's socket.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    /// There is input, or an error to be read.
+    pub readable: bool,
+    /// Behind the input there will be no more.
+    pub ended: bool,
+    pub writable: bool,
+}
+
 impl Server {
     /// Accepts what waits on a listener, up to the configured number per turn.
     pub fn accept(&mut self, listener: usize) {
@@ -40,7 +50,7 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     // Out of descriptors, most likely: the cron looks again.
-                    log::warn!("Accepting client connection: {error}");
+                    log::warn!("Error accepting a client connection: accept: {}", crate::config::file::reason(&error));
                     return;
                 }
             }
@@ -89,12 +99,17 @@ impl Server {
     }
 
     /// A socket event of the client in this slot.
-    pub fn client_event(&mut self, slot: usize, readable: bool, writable: bool) {
+    pub fn client_event(&mut self, slot: usize, news: News) {
         let Some(id) = self.clients.in_slot(slot) else { return };
-        if readable {
+        if news.ended
+            && let Some(client) = self.clients.get_mut(id)
+        {
+            client.flags |= ClientFlags::INPUT_ENDED;
+        }
+        if news.readable || news.ended {
             self.read_again(id);
         }
-        if writable
+        if news.writable
             && let Some(client) = self.clients.get_mut(id)
             && client.has(ClientFlags::WRITE_BLOCKED)
         {
@@ -258,7 +273,11 @@ impl Server {
         self.discard_transaction(id);
         self.monitors.retain(|monitor| *monitor != id);
         self.net.postponed.retain(|postponed| *postponed != id);
-        if let Some(client) = self.clients.remove(id) {
+        if let Some(mut client) = self.clients.remove(id) {
+            if let Some(registry) = &self.net.registry {
+                // A forked child may keep the socket open: then closing it here would not end its events.
+                let _ = client.connection.deregister(registry);
+            }
             self.memory.forget_client(&client);
         }
         if self.monitors.is_empty() {

@@ -139,8 +139,12 @@ impl Turn {
         if client.is_closing() {
             return used;
         }
+        let ended = client.has(ClientFlags::INPUT_ENDED);
         if client.has(ClientFlags::BLOCKED | ClientFlags::POSTPONED) {
-            read_ahead(server, id, &mut self.arena[used..used + READ_MAX]);
+            // Its input waits in the socket, but nobody waits for what it waits for.
+            if ended {
+                server.client_gone(id);
+            }
             return used;
         }
         let mut own = std::mem::take(&mut client.query);
@@ -183,8 +187,8 @@ impl Turn {
             server.stats.net_input_bytes += n as u64;
             server.stats.reads_processed += 1;
         }
-        if n == capacity {
-            // More may be waiting, and no event will say so.
+        if n == capacity || ended && n > 0 {
+            // More may be waiting, or the end, and no event will say so.
             server.read_again(id);
         }
         if kept + n == 0 {
@@ -355,34 +359,6 @@ impl Turn {
             source.pos = pos;
             source.stopped = true;
         }
-    }
-}
-
-/// Reads from a client that has to wait, and keeps what it sent. That it has gone is seen in no other way, for the socket
-/// says so only once.
-fn read_ahead(server: &mut Server, id: ClientId, room: &mut [u8]) {
-    let Some(client) = server.clients.get_mut(id) else { return };
-    let n = match client.connection.read(room) {
-        Ok(0) => return server.client_gone(id),
-        Ok(n) => n,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return server.read_again(id),
-        Err(error) => {
-            log::debug!("Reading from client: {error}");
-            return server.client_gone(id);
-        }
-    };
-    client.query.extend_from_slice(&room[..n]);
-    client.last_interaction_ms = server.env.now_ms;
-    client.net_input_bytes += n as u64;
-    client.query_peak = client.query_peak.max(client.query.len());
-    server.stats.net_input_bytes += n as u64;
-    server.stats.reads_processed += 1;
-    if client.query.len() > server.env.config.client_query_buffer_limit_bytes as usize {
-        let query = std::mem::take(&mut client.query);
-        server.query_limit_reached(id, &query);
-    } else if n == room.len() {
-        server.read_again(id);
     }
 }
 

@@ -335,8 +335,9 @@ impl Field {
         (self.name_in(shape), self.value_in(shape))
     }
 
-    /// Replaces the value: in place, if the head keeps its length and the block its size.
-    pub fn set_value(&mut self, value: &[u8]) {
+    /// Replaces the value: in place, if the head keeps its length and the block its size. Answers by how many bytes the
+    /// block grew.
+    pub fn set_value(&mut self, value: &[u8]) -> isize {
         let old = self.shape();
         let (head, new) = Head::new::<true>(old.int, old.name_len, value.len());
         if new.name_at != old.name_at || new.layout() != old.layout() {
@@ -346,7 +347,7 @@ impl Field {
             // SAFETY: this was the item's block, allocated with this very layout; nothing points to it any more. The
             // new block has one owner: the item that it was made as is never dropped.
             unsafe { dealloc(freed.as_ptr(), old.layout()) };
-            return;
+            return new.layout().size() as isize - old.layout().size() as isize;
         }
         // SAFETY: the block holds head, name and value of these lengths, as its layout is the same; `&mut self` makes
         // the write exclusive, so `value` is none of its bytes. The head has the length of the old one: the name stays.
@@ -355,6 +356,7 @@ impl Field {
             ptr::copy_nonoverlapping(head.bytes.as_ptr(), start, head.len);
             ptr::copy_nonoverlapping(value.as_ptr(), start.add(new.value_at()), value.len());
         }
+        0
     }
 }
 
@@ -395,7 +397,8 @@ mod tests {
                 assert_eq!((field.name().to_vec(), field.value()), (name.clone(), &value[..]));
                 for other_len in LENGTHS {
                     let other = vec![b'w'; other_len];
-                    field.set_value(&other);
+                    let before = field.alloc_bytes() as isize;
+                    assert_eq!(before + field.set_value(&other), field.alloc_bytes() as isize);
                     assert_eq!((field.name().to_vec(), field.value()), (name.clone(), &other[..]));
                 }
             }

@@ -137,10 +137,8 @@ impl Items<true> {
         let hash = name.hash();
         match self.table.locate_by(hash, |item| item.is(name)) {
             Some(loc) => {
-                let field = self.table.at_mut(loc);
-                let before = field.alloc_bytes();
-                field.set_value(value);
-                self.item_bytes = self.item_bytes - before + field.alloc_bytes();
+                let growth = self.table.at_mut(loc).set_value(value);
+                self.item_bytes = self.item_bytes.wrapping_add_signed(growth);
                 false
             }
             None => {

@@ -44,7 +44,9 @@ impl Value {
     /// The bytes of a reply that is one string; `None` for others.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Value::Simple(text) | Value::Error(text) | Value::Bulk(text) | Value::Double(text) | Value::BigNumber(text) => Some(text),
+            Value::Simple(text) | Value::Error(text) | Value::Bulk(text) | Value::Double(text) | Value::BigNumber(text) => {
+                Some(text)
+            }
             Value::Verbatim(text) => text.get(4..),
             _ => None,
         }
@@ -260,7 +262,9 @@ impl Client {
                 let pairs = self.read_pairs(count()?, depth)?;
                 Value::Attribute(pairs, Box::new(self.read_value(depth + 1)?))
             }
-            _ => return Err(garbage(&format!("not the start of a reply: {}", line.escape_ascii()))),
+            _ => {
+                return Err(garbage(&format!("not the start of a reply: {}", line.escape_ascii())));
+            }
         })
     }
 

@@ -1,5 +1,10 @@
 //! Integration tests: each starts the real binary on a free port in a temporary folder.
 
 mod client;
+mod config;
+mod connections;
 mod differential;
+mod integers;
+mod protocol;
 mod server;
+mod signals;

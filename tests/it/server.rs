@@ -19,9 +19,10 @@ pub struct Server {
     pub folder: tempfile::TempDir,
 }
 
-/// The binary under test.
+/// The server under test: our binary, unless `REDOUBT_TEST_SERVER` names another (to try the tests themselves on
+/// a genuine one).
 pub fn our_binary() -> String {
-    env!("CARGO_BIN_EXE_redoubt-server").to_string()
+    std::env::var("REDOUBT_TEST_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_redoubt-server").to_string())
 }
 
 impl Server {

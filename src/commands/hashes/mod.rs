@@ -14,6 +14,7 @@ pub static COMMANDS: &[&Command] = &[
     &fields::HEXISTS,
     &fields::HGET,
     &listing::HGETALL,
+    &fields::HGETDEL,
     &counter::HINCRBY,
     &counter::HINCRBYFLOAT,
     &listing::HKEYS,

@@ -216,4 +216,58 @@ mod tests {
         assert_eq!(s.run("SWAPDB 0 99999999999"), "-ERR invalid second DB index\r\n");
         assert_eq!(s.run("SWAPDB -1 0"), "-ERR DB index is out of range\r\n");
     }
+
+    /// Watches `key` of database 0, lets another client run the lines, and tells whether EXEC still runs.
+    fn survives(prepare: &[&str], key: &str, lines: &[&str]) -> bool {
+        let mut s = Session::new();
+        for line in prepare {
+            s.run(line);
+        }
+        s.advance_ms(5);
+        s.run("SELECT 0");
+        s.run(&format!("WATCH {key}"));
+        let other = s.connect();
+        for line in lines {
+            s.run_as(other, line);
+        }
+        s.run("MULTI");
+        s.run("PING");
+        s.run("EXEC") == "*1\r\n+PONG\r\n"
+    }
+
+    #[test]
+    fn transactions_depend_on_keys_that_go_or_come() {
+        let there = ["SET k v"];
+        let elsewhere = ["SELECT 1", "SET k v"];
+        let stale = ["SET k v", "PEXPIRE k 1"];
+        let stale_elsewhere = ["SELECT 1", "SET k v", "PEXPIRE k 1"];
+        let both_stale = ["SET k v", "PEXPIRE k 1", "SELECT 1", "SET k v", "PEXPIRE k 1"];
+        for (prepare, lines, survive) in [
+            (&there[..], &["FLUSHALL"][..], false),
+            (&there, &["FLUSHDB ASYNC"], false),
+            (&there, &["SELECT 1", "FLUSHDB"], true),
+            (&there, &["SWAPDB 0 1"], false),
+            (&there, &["SWAPDB 1 2"], true),
+            (&elsewhere, &["FLUSHALL"], true),
+            (&elsewhere, &["SWAPDB 0 1"], false),
+            (&[], &["FLUSHALL"], true),
+            (&[], &["SWAPDB 0 1"], true),
+            (&stale, &["FLUSHALL"], true),
+            (&stale, &["SWAPDB 0 1"], true),
+            (&stale_elsewhere, &["SWAPDB 0 1"], true),
+            (&both_stale, &["SWAPDB 0 1"], true),
+        ] {
+            assert_eq!(survives(prepare, "k", lines), survive, "{prepare:?} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_flushes_in_place() {
+        let mut s = Session::new();
+        s.run("SET k v");
+        s.run("MULTI");
+        s.run("FLUSHALL");
+        assert_eq!(s.run("EXEC"), "*1\r\n+OK\r\n");
+        assert_eq!((s.run("DBSIZE").as_str(), s.server.env.reclaim.figures().1), (":0\r\n", 0));
+    }
 }

@@ -12,9 +12,7 @@ use crate::util::number;
 
 /// The conditions of the EXPIRE family.
 const CONDITION: argspec::Arg =
-    oneof("condition", &[token("nx", "NX"), token("xx", "XX"), token("gt", "GT"), token("lt", "LT")])
-        .since("7.0.0")
-        .optional();
+    oneof("condition", &[token("nx", "NX"), token("xx", "XX"), token("gt", "GT"), token("lt", "LT")]).since("7.0.0").optional();
 
 const HISTORY: &[(&str, &str)] = &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")];
 

@@ -9,6 +9,7 @@
 //! | `expire` | EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST |
 //! | `ttl` | TTL PTTL EXPIRETIME PEXPIRETIME |
 //! | `object` | OBJECT |
+//! | `sort` | SORT SORT_RO |
 //! | `databases` | FLUSHDB FLUSHALL SWAPDB SELECT |
 
 pub mod databases;
@@ -17,6 +18,7 @@ pub mod elsewhere;
 pub mod expire;
 pub mod object;
 pub mod rename;
+pub mod sort;
 pub mod ttl;
 pub mod walk;
 
@@ -48,6 +50,8 @@ pub static COMMANDS: &[&Command] = &[
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &object::OBJECT,
+    &sort::SORT,
+    &sort::SORT_RO,
     &databases::FLUSHDB,
     &databases::FLUSHALL,
     &databases::SWAPDB,

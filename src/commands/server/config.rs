@@ -56,13 +56,14 @@ fn set(ctx: &mut Ctx<'_>) -> CmdResult {
     let server = &mut *ctx.server;
     let mut next = server.env.config.clone();
     let caller = Caller { loading: false, protected: next.enable_protected_configs.permits(local) };
-    config::set(&mut next, &pairs, caller, &mut |hook, config| server.carry_out(hook, config))
-        .map_err(|error| CmdError::new(error.reply()))?;
+    let mut hooks = Vec::new();
+    config::set(&mut next, &pairs, caller, &mut |hook, config| {
+        hooks.push(hook);
+        server.carry_out(hook, config)
+    })
+    .map_err(|error| CmdError::new(error.reply()))?;
     server.env.config = next;
-    server.configured();
-    let max_len = server.env.config.slowlog_max_len as usize;
-    server.slowlog.trim(max_len);
-    server.retitle();
+    server.reconfigured(&hooks);
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -77,13 +78,24 @@ static REWRITE: Command = Command::server("REWRITE", rewrite)
     .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 fn rewrite(ctx: &mut Ctx<'_>) -> CmdResult {
-    if ctx.server.process.config_file.is_empty() {
+    rewrite_file(ctx, false)
+}
+
+/// DEBUG CONFIG-REWRITE-FORCE-ALL: every parameter is written, defaults too.
+pub fn rewrite_all(ctx: &mut Ctx<'_>) -> CmdResult {
+    rewrite_file(ctx, true)
+}
+
+fn rewrite_file(ctx: &mut Ctx<'_>, all: bool) -> CmdResult {
+    let process = &ctx.server.process;
+    if process.config_file.is_empty() {
         return Err(CmdError::text("ERR The server is running without a config file"));
     }
-    let path = ctx.server.process.config_file.clone();
-    if let Err(error) = config::store::rewrite_file(Path::new(&path), &ctx.server.env.config, false) {
-        log::warn!("CONFIG REWRITE failed: {error}");
-        return Err(CmdError::err(format!("Rewriting config file: {}", config::file::reason(&error))));
+    let rewritten = config::store::rewrite_file(Path::new(&process.config_file), &ctx.server.env.config, all);
+    if let Err(error) = rewritten {
+        let reason = config::file::reason(&error);
+        log::warn!("CONFIG REWRITE failed: {reason}");
+        return Err(CmdError::err(format!("Rewriting config file: {reason}")));
     }
     log::info!("CONFIG REWRITE executed with success.");
     ctx.reply.ok();

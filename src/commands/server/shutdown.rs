@@ -1,5 +1,6 @@
 //! SHUTDOWN.
 
+use crate::config::values::ShutdownFlags;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
 
@@ -19,25 +20,43 @@ pub static SHUTDOWN: Command = Command::server("SHUTDOWN", shutdown)
     .history(&[("7.0.0", "The words `NOW`, `FORCE` and `ABORT`.")]);
 
 fn shutdown(ctx: &mut Ctx<'_>) -> CmdResult {
-    let (mut save, mut nosave, mut abort) = (false, false, false);
+    let (mut how, mut abort) = (ShutdownFlags::empty(), false);
     for word in ctx.args.from(1).iter() {
         match word.to_ascii_lowercase().as_slice() {
-            b"save" if !nosave => save = true,
-            b"nosave" if !save => nosave = true,
-            b"now" | b"force" => {}
+            b"save" => how |= ShutdownFlags::SAVE,
+            b"nosave" => how |= ShutdownFlags::NOSAVE,
+            b"now" => how |= ShutdownFlags::NOW,
+            b"force" => how |= ShutdownFlags::FORCE,
             b"abort" => abort = true,
             _ => return Err(CmdError::SYNTAX),
         }
     }
-    if abort && ctx.args.len() > 2 {
+    if abort && !how.is_empty() || how.contains(ShutdownFlags::SAVE | ShutdownFlags::NOSAVE) {
         return Err(CmdError::SYNTAX);
     }
     if abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
     }
-    if save {
-        return Err(CmdError::text("ERR this build has no RDB persistence to save with: use SHUTDOWN NOSAVE"));
-    }
-    ctx.server.shut_down();
+    ctx.server.shut_down(how).map_err(|error| CmdError::err(error.to_string()))?;
     Ok(Flow::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Session;
+
+    #[test]
+    fn words_are_checked_before_anything_ends() {
+        let mut session = Session::new();
+        for line in ["shutdown foo", "shutdown save nosave", "shutdown abort now", "shutdown nosave abort"] {
+            assert_eq!(session.run(line), "-ERR syntax error\r\n", "{line}");
+        }
+        for line in ["shutdown abort", "shutdown ABORT abort"] {
+            assert_eq!(session.run(line), "-ERR No shutdown in progress.\r\n");
+        }
+        assert!(session.run("shutdown save").starts_with("-ERR this build has no RDB"));
+        assert_eq!(session.server.shutdown.exit, None);
+        assert_eq!(session.run("shutdown nosave now force force"), "");
+        assert_eq!(session.server.shutdown.exit, Some(0));
+    }
 }

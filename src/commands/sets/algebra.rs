@@ -49,9 +49,22 @@ fn intersect<'d>(sets: &[Option<&'d Set>], mut visit: impl FnMut(Elem<'d>) -> bo
     }
 }
 
+/// The members that all sets have, as a set of its own: it grows as an intset or as a listpack, like the smallest of
+/// them, and ends as an intset in any case if it can.
 fn intersection(sets: &[Option<&Set>], limits: &Limits) -> Set {
     let mut result = Set::default();
-    intersect(sets, |member| result.add_elem(member, limits));
+    let smallest = sets.iter().flatten().min_by_key(|set| set.len());
+    let as_intset = smallest.is_some_and(|set| set.as_intset().is_some());
+    if !as_intset {
+        result.expect_first(b"", 0, limits);
+    }
+    intersect(sets, |member| {
+        result.add_elem(member, limits);
+        true
+    });
+    if !as_intset {
+        result.pack(limits);
+    }
     result
 }
 

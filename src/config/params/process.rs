@@ -16,7 +16,7 @@ pub(super) static PARAMS: &[Param] = &[
     boolean("syslog-enabled", field!(syslog_enabled), "no").immutable(),
     Param::new("syslog-ident", Kind::text(field!(syslog_ident)), "redis").immutable(),
     choice("syslog-facility", field!(syslog_facility), "local0").immutable(),
-    boolean("crash-log-enabled", field!(crash_log_enabled), "yes"),
+    boolean("crash-log-enabled", field!(crash_log_enabled), "yes").hook(Hook::CrashReports),
     boolean(
         "crash-memcheck-enabled",
         field!(crash_memcheck_enabled),
@@ -36,7 +36,8 @@ pub(super) static PARAMS: &[Param] = &[
         "hide-user-data-from-log",
         field!(hide_user_data_from_log),
         "no",
-    ),
+    )
+    .hook(Hook::CrashReports),
     choice("oom-score-adj", field!(oom_score_adj), "no").hook(Hook::OomScoreAdj),
     Param::new(
         "oom-score-adj-values",
@@ -119,7 +120,7 @@ pub(super) static PARAMS: &[Param] = &[
         "0",
     )
     .hidden()
-    .absent("software watchdog"),
+    .hook(Hook::Watchdog),
     boolean("use-exit-on-panic", field!(use_exit_on_panic), "no").hidden(),
     int(
         "client-default-resp",

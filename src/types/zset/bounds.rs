@@ -25,12 +25,7 @@ impl ScoreRange {
     pub fn parse(min: &[u8], max: &[u8]) -> Option<ScoreRange> {
         let (min, min_ex) = score_bound(min)?;
         let (max, max_ex) = score_bound(max)?;
-        Some(ScoreRange {
-            min,
-            max,
-            min_ex,
-            max_ex,
-        })
+        Some(ScoreRange { min, max, min_ex, max_ex })
     }
 
     /// Whether `score` lies before the range.
@@ -94,10 +89,7 @@ pub struct LexRange<'a> {
 impl<'a> LexRange<'a> {
     /// Reads both bounds; `None` when one has none of the four forms.
     pub fn parse(min: &'a [u8], max: &'a [u8]) -> Option<LexRange<'a>> {
-        Some(LexRange {
-            min: LexBound::parse(min)?,
-            max: LexBound::parse(max)?,
-        })
+        Some(LexRange { min: LexBound::parse(min)?, max: LexBound::parse(max)? })
     }
 
     /// Whether `member` lies before the range.
@@ -131,10 +123,7 @@ mod tests {
         assert_eq!((range.min, range.min_ex), (1.5, true));
         assert_eq!((range.max, range.max_ex), (f64::INFINITY, false));
         assert!(!range.contains(1.5) && range.contains(1.6) && range.contains(f64::INFINITY));
-        assert_eq!(
-            ScoreRange::parse(b"(-inf", b"(3").unwrap().min,
-            f64::NEG_INFINITY
-        );
+        assert_eq!(ScoreRange::parse(b"(-inf", b"(3").unwrap().min, f64::NEG_INFINITY);
         for bad in [&b"x"[..], b"nan", b"[1", b"((1", b"1x", b"(nan"] {
             assert_eq!(ScoreRange::parse(bad, b"1"), None);
             assert_eq!(ScoreRange::parse(b"1", bad), None);
@@ -148,10 +137,7 @@ mod tests {
         assert!(range.reaches(b"cz") && !range.reaches(b"d"));
         let all = LexRange::parse(b"-", b"+").unwrap();
         assert!(!all.is_before(b"") && all.reaches(b"\xff\xff"));
-        assert_eq!(
-            LexRange::parse(b"[", b"(").unwrap().min,
-            LexBound::Including(b"")
-        );
+        assert_eq!(LexRange::parse(b"[", b"(").unwrap().min, LexBound::Including(b""));
         for bad in [&b""[..], b"a", b"-x", b"+ ", b"1"] {
             assert_eq!(LexRange::parse(bad, b"+"), None);
             assert_eq!(LexRange::parse(b"-", bad), None);

@@ -21,6 +21,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cmp::Ordering;
 use std::ptr::NonNull;
 
+use crate::encoding::listpack::Elem;
 use crate::encoding::tree::{self, Tree};
 use crate::keyspace::table::{Slot, Table, TagPtr};
 use crate::util::hash::hash;
@@ -60,9 +61,7 @@ impl Member {
     fn new(score: f64, bytes: &[u8]) -> Member {
         let layout = layout_of(bytes.len());
         // SAFETY: the size is not zero.
-        let Some(start) = NonNull::new(unsafe { alloc(layout) }) else {
-            handle_alloc_error(layout)
-        };
+        let Some(start) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         let mut at = SCORE_BYTES;
         let mut length = bytes.len();
         // SAFETY: `layout_of` made room for the score, each byte of the length and the bytes, in this order, and aligned
@@ -75,9 +74,7 @@ impl Member {
                 at += 1;
             }
             start.add(at).write(length as u8);
-            start
-                .add(at + 1)
-                .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
+            start.add(at + 1).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
         }
         Member(TagPtr::new(start))
     }
@@ -163,11 +160,34 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index {
-            members: Table::new(),
-            order: Tree::new(),
-            member_bytes: 0,
+        Index { members: Table::new(), order: Tree::new(), member_bytes: 0 }
+    }
+
+    /// The members given, in any order; of those with the same name the first.
+    pub(super) fn collect<'e>(pairs: impl Iterator<Item = (Elem<'e>, f64)>) -> Index {
+        let mut index = Index::new();
+        let mut handles = Vec::with_capacity(pairs.size_hint().0);
+        for (elem, score) in pairs {
+            debug_assert!(!score.is_nan());
+            let mut buffer = itoa::Buffer::new();
+            let bytes = elem.text(&mut buffer);
+            let hash = hash(bytes);
+            if index.members.find(hash, bytes).is_some() {
+                continue;
+            }
+            let member = Member::new(score, bytes);
+            handles.push((score, member.handle()));
+            index.member_bytes += member.alloc_bytes();
+            index.members.insert_unique(hash, member);
         }
+        // SAFETY: all handles are of members that the table has just taken.
+        let bytes = |handle: Handle| unsafe { handle.bytes() };
+        handles.sort_unstable_by(|a, b| match a.0.partial_cmp(&b.0) {
+            Some(Ordering::Equal) | None => bytes(a.1).cmp(bytes(b.1)),
+            Some(unequal) => unequal,
+        });
+        index.order = Tree::from_sorted(handles);
+        index
     }
 
     pub(super) fn len(&self) -> usize {
@@ -180,16 +200,16 @@ impl Index {
     }
 
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
-        self.members.find(hash(member), member).map(Member::score)
+        self.score_hashed(hash(member), member)
+    }
+
+    pub(super) fn score_hashed(&self, hash: u64, member: &[u8]) -> Option<f64> {
+        self.members.find(hash, member).map(Member::score)
     }
 
     /// Looks the member up and lets `decide` see its score (`None` when it is not there); sets the score that
     /// `decide` answers with, if any. No score is NaN.
-    pub(super) fn put<R>(
-        &mut self,
-        member: &[u8],
-        decide: impl FnOnce(Option<f64>) -> (Option<f64>, R),
-    ) -> R {
+    pub(super) fn put<R>(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> (Option<f64>, R)) -> R {
         let hash = hash(member);
         let result;
         if let Some(found) = self.members.find_mut(hash, member) {
@@ -200,9 +220,7 @@ impl Index {
                 debug_assert!(!new.is_nan());
                 found.set_score(new);
                 let own = found.handle();
-                let moved = self
-                    .order
-                    .rekey(old, new, |handle| order(handle, own, member));
+                let moved = self.order.rekey(old, new, |handle| order(handle, own, member));
                 debug_assert!(moved);
             }
         } else {
@@ -226,9 +244,7 @@ impl Index {
         let own = new.handle();
         self.member_bytes += new.alloc_bytes();
         self.members.insert_unique(hash, new);
-        let fresh = self
-            .order
-            .insert(score, own, |handle| order(handle, own, member));
+        let fresh = self.order.insert(score, own, |handle| order(handle, own, member));
         debug_assert!(fresh);
     }
 
@@ -236,9 +252,7 @@ impl Index {
         // Out of the table it is still alive, until its handle is out of the tree.
         let removed = self.members.remove(hash(member), member)?;
         let own = removed.handle();
-        let taken = self
-            .order
-            .remove(removed.score(), |handle| order(handle, own, member));
+        let taken = self.order.remove(removed.score(), |handle| order(handle, own, member));
         debug_assert!(taken.is_some());
         self.member_bytes -= removed.alloc_bytes();
         Some(removed.score())
@@ -246,11 +260,7 @@ impl Index {
 
     /// Removes the members of ranks `start..end`, which exist.
     pub(super) fn remove_range(&mut self, start: usize, end: usize) {
-        let Index {
-            members,
-            order,
-            member_bytes,
-        } = self;
+        let Index { members, order, member_bytes } = self;
         let mut free = |_, handle: Handle| {
             // SAFETY: the handle has just left the tree, its member is still in the table.
             let hash = hash(unsafe { handle.bytes() });
@@ -270,9 +280,7 @@ impl Index {
     pub(super) fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         let found = self.members.find(hash(member), member)?;
         let own = found.handle();
-        let rank = self
-            .order
-            .rank_of(found.score(), |handle| order(handle, own, member))?;
+        let rank = self.order.rank_of(found.score(), |handle| order(handle, own, member))?;
         Some((rank, found.score()))
     }
 
@@ -284,8 +292,7 @@ impl Index {
     /// How many members precede the first that `before` rejects.
     pub(super) fn rank_by_member(&self, before: impl Fn(&[u8]) -> bool) -> usize {
         // SAFETY: the tree shows handles it holds; their members are alive while `self` is borrowed.
-        self.order
-            .rank_where(|_, handle| before(unsafe { handle.bytes() }))
+        self.order.rank_where(|_, handle| before(unsafe { handle.bytes() }))
     }
 
     /// The members of ranks `start..end`, which exist.
@@ -294,9 +301,8 @@ impl Index {
     }
 
     /// Visits some members from `cursor` on, answers where to go on; see [`Table::scan`].
-    pub(super) fn scan(&self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
-        self.members
-            .scan(cursor, |member| visit(member.key(), member.score()))
+    pub(super) fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(&'a [u8], f64)) -> u64 {
+        self.members.scan(cursor, |member| visit(member.key(), member.score()))
     }
 }
 
@@ -313,11 +319,7 @@ fn order(handle: Handle, own: Handle, member: &[u8]) -> Ordering {
 impl Clone for Index {
     fn clone(&self) -> Index {
         let mut copy = Index::new();
-        let Index {
-            members,
-            order,
-            member_bytes,
-        } = &mut copy;
+        let Index { members, order, member_bytes } = &mut copy;
         *order = Tree::from_sorted(self.range(0, self.len()).map(|(bytes, score)| {
             let member = Member::new(score, bytes);
             let handle = member.handle();
@@ -391,14 +393,8 @@ mod tests {
             let mut member = Member::new(1.5, &bytes);
             assert_eq!((member.key(), member.score()), (&bytes[..], 1.5));
             member.set_score(-0.0);
-            assert_eq!(
-                (member.key(), member.score().to_bits()),
-                (&bytes[..], (-0.0_f64).to_bits())
-            );
-            assert_eq!(
-                member.alloc_bytes(),
-                8 + length + [1, 2, 3][usize::from(length > 127) + usize::from(length > 16_383)]
-            );
+            assert_eq!((member.key(), member.score().to_bits()), (&bytes[..], (-0.0_f64).to_bits()));
+            assert_eq!(member.alloc_bytes(), 8 + length + [1, 2, 3][usize::from(length > 127) + usize::from(length > 16_383)]);
         }
     }
 
@@ -411,10 +407,7 @@ mod tests {
             let score = f64::from(rng.u32(..40)) / 4.0;
             match rng.u32(..10) {
                 0..6 => index.put(member.as_bytes(), |_| (Some(score), ())),
-                6..8 => assert_eq!(
-                    index.score(member.as_bytes()),
-                    index.remove(member.as_bytes())
-                ),
+                6..8 => assert_eq!(index.score(member.as_bytes()), index.remove(member.as_bytes())),
                 8 if index.len() > 2500 => {
                     let start = rng.usize(..index.len());
                     let end = rng.usize(start..=index.len());

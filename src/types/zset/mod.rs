@@ -19,8 +19,10 @@ mod packed;
 use std::ops::Range;
 
 use crate::encoding::listpack::{Elem, Listpack};
+use crate::util::hash::hash;
 pub use bounds::{LexBound, LexRange, ScoreRange};
 use member::{Index, IndexRange};
+pub use packed::order_pairs;
 use packed::{Packed, PackedRange};
 
 /// The largest set that stays a listpack.
@@ -51,11 +53,7 @@ impl AddFlags {
     /// What is to be done to a member that has the score `current`: the score to set, and what to report.
     fn decide(self, current: Option<f64>, score: f64) -> (Option<f64>, Outcome) {
         let Some(current) = current else {
-            return if self.xx {
-                (None, Outcome::Skipped)
-            } else {
-                (Some(score), Outcome::Added(score))
-            };
+            return if self.xx { (None, Outcome::Skipped) } else { (Some(score), Outcome::Added(score)) };
         };
         if self.nx {
             return (None, Outcome::Skipped);
@@ -116,6 +114,27 @@ impl Zset {
         }
     }
 
+    /// The members given, all different and in any order, in the encoding that fits them.
+    pub fn from_pairs<'e>(pairs: impl Iterator<Item = (Elem<'e>, f64)> + Clone, limits: &Limits) -> Zset {
+        let (mut entries, mut value_bytes, mut total_bytes) = (0, 0, 0_usize);
+        for (member, _) in pairs.clone() {
+            let bytes = member.text_bytes();
+            entries += 1;
+            value_bytes = value_bytes.max(bytes);
+            total_bytes = total_bytes.saturating_add(bytes);
+        }
+        let mut packed = Packed::new();
+        if entries > limits.max_entries || value_bytes > limits.max_value_bytes || !packed.fits_all(entries, total_bytes) {
+            return Zset(Repr::Skiplist(Box::new(Index::collect(pairs))));
+        }
+        let mut sorted: Vec<(Elem<'e>, f64)> = pairs.collect();
+        sorted.sort_unstable_by(order_pairs);
+        for (member, score) in sorted {
+            packed.push(member, score);
+        }
+        Zset(Repr::Listpack(packed))
+    }
+
     /// Converts to `skiplist` when `entries` are about to be added and even they alone would be too many.
     pub fn hint(&mut self, entries: usize, limits: &Limits) {
         if entries > limits.max_entries {
@@ -169,6 +188,14 @@ impl Zset {
         }
     }
 
+    /// As [`score`](Self::score), for a member that is looked for in several sets: its hash is left in `hash_memo`.
+    pub fn score_with(&self, member: &[u8], hash_memo: &mut Option<u64>) -> Option<f64> {
+        match &self.0 {
+            Repr::Listpack(packed) => packed.find(member).map(|(_, score)| score),
+            Repr::Skiplist(index) => index.score_hashed(*hash_memo.get_or_insert_with(|| hash(member)), member),
+        }
+    }
+
     /// The member's score.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
@@ -194,9 +221,7 @@ impl Zset {
             (None, _) => {}
             (Some(new), Some((pos, _))) => packed.rescore(pos, member, new),
             (Some(new), None) => {
-                let too_big = packed.len() >= limits.max_entries
-                    || member.len() > limits.max_value_bytes
-                    || !packed.fits(member);
+                let too_big = packed.len() >= limits.max_entries || member.len() > limits.max_value_bytes || !packed.fits(member);
                 if too_big {
                     self.unpack().insert(member, new);
                 } else {
@@ -231,14 +256,10 @@ impl Zset {
     /// The ranks of the members whose scores lie in `range`.
     pub fn score_ranks(&self, range: &ScoreRange) -> Range<usize> {
         let (start, end) = match &self.0 {
-            Repr::Listpack(packed) => packed.ranks(
-                |_, score| range.is_before(score),
-                |_, score| range.reaches(score),
-            ),
-            Repr::Skiplist(index) => (
-                index.rank_by_score(|score| range.is_before(score)),
-                index.rank_by_score(|score| range.reaches(score)),
-            ),
+            Repr::Listpack(packed) => packed.ranks(|_, score| range.is_before(score), |_, score| range.reaches(score)),
+            Repr::Skiplist(index) => {
+                (index.rank_by_score(|score| range.is_before(score)), index.rank_by_score(|score| range.reaches(score)))
+            }
         };
         start..end.max(start)
     }
@@ -250,10 +271,9 @@ impl Zset {
                 |member, _| range.is_before(member.text(&mut itoa::Buffer::new())),
                 |member, _| range.reaches(member.text(&mut itoa::Buffer::new())),
             ),
-            Repr::Skiplist(index) => (
-                index.rank_by_member(|member| range.is_before(member)),
-                index.rank_by_member(|member| range.reaches(member)),
-            ),
+            Repr::Skiplist(index) => {
+                (index.rank_by_member(|member| range.is_before(member)), index.rank_by_member(|member| range.reaches(member)))
+            }
         };
         start..end.max(start)
     }
@@ -314,14 +334,28 @@ impl Zset {
         }
     }
 
+    /// Visits `count` members (none in an empty set), each visit being any of them with the same probability.
+    pub fn draw<'a>(&'a self, rng: &mut fastrand::Rng, count: usize, mut each: impl FnMut((Elem<'a>, f64))) {
+        let len = self.len();
+        if len == 0 {
+            return;
+        }
+        if self.as_listpack().is_some() && count > 1 {
+            // A look-up in a listpack is a walk; this is one for all.
+            let members: Vec<_> = self.iter().collect();
+            (0..count).for_each(|_| each(members[rng.usize(..len)]));
+        } else {
+            for _ in 0..count {
+                if let Some(pair) = self.get(rng.usize(..len)) {
+                    each(pair);
+                }
+            }
+        }
+    }
+
     /// Visits `count` different members, or all when there are not so many; each choice has the same probability.
     /// The order of the visits is not random.
-    pub fn sample<'a>(
-        &'a self,
-        rng: &mut fastrand::Rng,
-        count: usize,
-        mut each: impl FnMut((Elem<'a>, f64)),
-    ) {
+    pub fn sample<'a>(&'a self, rng: &mut fastrand::Rng, count: usize, mut each: impl FnMut((Elem<'a>, f64))) {
         let len = self.len();
         let count = count.min(len);
         // A walk costs a few nanoseconds per member, a look-up by rank some hundred.
@@ -352,15 +386,13 @@ impl Zset {
 
     /// Visits some members from `cursor` on and answers the cursor of the next call, 0 at the end. From the first call
     /// with 0 to the last every member is visited that is there throughout; a listpack is visited whole by one call.
-    pub fn scan(&self, cursor: u64, mut each: impl FnMut(Elem<'_>, f64)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut each: impl FnMut(Elem<'a>, f64)) -> u64 {
         match &self.0 {
             Repr::Listpack(_) => {
                 self.iter().for_each(|(member, score)| each(member, score));
                 0
             }
-            Repr::Skiplist(index) => {
-                index.scan(cursor, |member, score| each(Elem::Bytes(member), score))
-            }
+            Repr::Skiplist(index) => index.scan(cursor, |member, score| each(Elem::Bytes(member), score)),
         }
     }
 
@@ -370,9 +402,7 @@ impl Zset {
             return;
         };
         let small = index.len() <= limits.max_entries
-            && index
-                .range(0, index.len())
-                .all(|(member, _)| member.len() <= limits.max_value_bytes);
+            && index.range(0, index.len()).all(|(member, _)| member.len() <= limits.max_value_bytes);
         if !small {
             return;
         }
@@ -420,9 +450,7 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<(Elem<'a>, f64)> {
         match &mut self.0 {
             Side::Listpack(range) => range.next(),
-            Side::Skiplist(range) => range
-                .next()
-                .map(|(member, score)| (Elem::Bytes(member), score)),
+            Side::Skiplist(range) => range.next().map(|(member, score)| (Elem::Bytes(member), score)),
         }
     }
 
@@ -440,9 +468,7 @@ impl DoubleEndedIterator for Members<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Side::Listpack(range) => range.next_back(),
-            Side::Skiplist(range) => range
-                .next_back()
-                .map(|(member, score)| (Elem::Bytes(member), score)),
+            Side::Skiplist(range) => range.next_back().map(|(member, score)| (Elem::Bytes(member), score)),
         }
     }
 }

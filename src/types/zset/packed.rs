@@ -27,17 +27,11 @@ impl ScoreText {
         // Within this bound the conversion both ways is exact; beyond it upstream writes text, too.
         const INTEGER_MAX: f64 = (1_u64 << 62) as f64;
         if score.abs() <= INTEGER_MAX && score as i64 as f64 == score {
-            return ScoreText {
-                text: Vec::new(),
-                integer: Some(score as i64),
-            };
+            return ScoreText { text: Vec::new(), integer: Some(score as i64) };
         }
         let mut text = Vec::new();
         write_f64(&mut text, score);
-        ScoreText {
-            text,
-            integer: None,
-        }
+        ScoreText { text, integer: None }
     }
 
     fn elem(&self) -> Elem<'_> {
@@ -64,11 +58,17 @@ fn order(elem: Elem<'_>, score: f64, other: &[u8], other_score: f64) -> Ordering
     }
 }
 
+/// How the members of a sorted set order: by score, then by name.
+pub fn order_pairs(a: &(Elem<'_>, f64), b: &(Elem<'_>, f64)) -> Ordering {
+    match a.1.partial_cmp(&b.1) {
+        Some(Ordering::Equal) | None => a.0.text(&mut itoa::Buffer::new()).cmp(b.0.text(&mut itoa::Buffer::new())),
+        Some(unequal) => unequal,
+    }
+}
+
 impl Packed {
     pub(super) fn new() -> Packed {
-        Packed {
-            list: Listpack::new(),
-        }
+        Packed { list: Listpack::new() }
     }
 
     /// Takes over foreign contents; `None` unless they are pairs with scores, strictly ascending, no member twice.
@@ -111,6 +111,11 @@ impl Packed {
         self.list.fits(member.len().saturating_add(SCORE_BYTES))
     }
 
+    /// Whether so many pairs, with so many bytes of members, would make a listpack of a reasonable size.
+    pub(super) fn fits_all(&self, entries: usize, member_bytes: usize) -> bool {
+        self.list.fits(entries.saturating_mul(SCORE_BYTES).saturating_add(member_bytes))
+    }
+
     fn pairs(&self) -> impl DoubleEndedIterator<Item = (Elem<'_>, f64)> {
         pairs(self.list.tuples())
     }
@@ -141,13 +146,12 @@ impl Packed {
             return self.push(member, score);
         };
         let text = ScoreText::of(score);
-        let inserted = (self.list.insert_before(pos, member))
-            .and_then(|pos| self.list.insert_after(pos, text.elem()));
+        let inserted = (self.list.insert_before(pos, member)).and_then(|pos| self.list.insert_after(pos, text.elem()));
         debug_assert!(inserted.is_ok(), "the caller saw to it that it fits");
     }
 
     /// Adds a member that comes after all others, and that [`Packed::fits`].
-    pub(super) fn push(&mut self, member: &[u8], score: f64) {
+    pub(super) fn push<'e>(&mut self, member: impl Into<Elem<'e>>, score: f64) {
         let text = ScoreText::of(score);
         let pushed = (self.list.push_back(member)).and_then(|()| self.list.push_back(text.elem()));
         debug_assert!(pushed.is_ok(), "the caller saw to it that it fits");
@@ -172,9 +176,7 @@ impl Packed {
 
     /// The rank of the member, and its score.
     pub(super) fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        (self.pairs().enumerate())
-            .find(|(_, (elem, _))| elem.eq_bytes(member))
-            .map(|(rank, (_, score))| (rank, score))
+        (self.pairs().enumerate()).find(|(_, (elem, _))| elem.eq_bytes(member)).map(|(rank, (_, score))| (rank, score))
     }
 
     /// The ranks where `before` stops to hold and where `reaches` does, each of which holds for a prefix.
@@ -203,13 +205,7 @@ impl Packed {
 
     /// The pairs of ranks `start..end`, which exist.
     pub(super) fn range(&self, start: usize, end: usize) -> PackedRange<'_> {
-        PackedRange {
-            packed: self,
-            start,
-            end,
-            front: None,
-            back: None,
-        }
+        PackedRange { packed: self, start, end, front: None, back: None }
     }
 }
 
@@ -288,15 +284,8 @@ mod tests {
         ] {
             packed.insert(member, score);
         }
-        let scores: Vec<_> = packed
-            .list
-            .tuples()
-            .map(|[_, score]| score.to_vec())
-            .collect();
-        let texts: Vec<_> = scores
-            .iter()
-            .map(|text| str::from_utf8(text).unwrap())
-            .collect();
+        let scores: Vec<_> = packed.list.tuples().map(|[_, score]| score.to_vec()).collect();
+        let texts: Vec<_> = scores.iter().map(|text| str::from_utf8(text).unwrap()).collect();
         assert_eq!(
             texts,
             [
@@ -319,10 +308,7 @@ mod tests {
     #[test]
     fn only_sorted_pairs_are_taken_over() {
         let of = |texts: &[&str]| {
-            Packed::from_listpack(
-                Listpack::from_elems(texts.iter().map(|text| Elem::Bytes(text.as_bytes())))
-                    .unwrap(),
-            )
+            Packed::from_listpack(Listpack::from_elems(texts.iter().map(|text| Elem::Bytes(text.as_bytes()))).unwrap())
         };
         assert!(of(&[]).is_some());
         assert!(of(&["a", "1", "b", "1", "a1", "1.5"]).is_some());

@@ -4,28 +4,14 @@ use std::cmp::Ordering;
 
 use super::*;
 
-const SMALL: Limits = Limits {
-    max_entries: 128,
-    max_value_bytes: 64,
-};
-const NONE: Limits = Limits {
-    max_entries: 0,
-    max_value_bytes: 0,
-};
-const PLAIN: AddFlags = AddFlags {
-    nx: false,
-    xx: false,
-    gt: false,
-    lt: false,
-    incr: false,
-};
+const SMALL: Limits = Limits { max_entries: 128, max_value_bytes: 64 };
+const NONE: Limits = Limits { max_entries: 0, max_value_bytes: 0 };
+const PLAIN: AddFlags = AddFlags { nx: false, xx: false, gt: false, lt: false, incr: false };
 
 type Pairs = Vec<(Vec<u8>, f64)>;
 
 fn pairs<'a>(members: impl Iterator<Item = (Elem<'a>, f64)>) -> Pairs {
-    members
-        .map(|(member, score)| (member.to_vec(), score))
-        .collect()
+    members.map(|(member, score)| (member.to_vec(), score)).collect()
 }
 
 fn order(a: &(Vec<u8>, f64), b: &(Vec<u8>, f64)) -> Ordering {
@@ -44,10 +30,7 @@ fn is_sixteen_bytes() {
 
 #[test]
 fn random_work_matches_a_sorted_vector() {
-    let wide = Limits {
-        max_entries: usize::MAX,
-        max_value_bytes: usize::MAX,
-    };
+    let wide = Limits { max_entries: usize::MAX, max_value_bytes: usize::MAX };
     for (seed, limits) in [NONE, wide, SMALL, NONE, wide, SMALL].iter().enumerate() {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         let mut zset = empty(limits);
@@ -107,25 +90,12 @@ fn random_work_matches_a_sorted_vector() {
                     assert_eq!(zset.rank(&member, true), from_top);
                 }
                 _ => {
-                    let range = ScoreRange {
-                        min: score,
-                        max: f64::from(rng.u32(..6)),
-                        min_ex: rng.bool(),
-                        max_ex: rng.bool(),
-                    };
+                    let range = ScoreRange { min: score, max: f64::from(rng.u32(..6)), min_ex: rng.bool(), max_ex: rng.bool() };
                     let ranks = zset.score_ranks(&range);
-                    let expected: Pairs = model
-                        .iter()
-                        .filter(|pair| range.contains(pair.1))
-                        .cloned()
-                        .collect();
+                    let expected: Pairs = model.iter().filter(|pair| range.contains(pair.1)).cloned().collect();
                     assert_eq!(ranks.len(), expected.len());
                     assert_eq!(pairs(zset.range(ranks.clone())), expected);
-                    assert!(
-                        pairs(zset.range(ranks).rev())
-                            .iter()
-                            .eq(expected.iter().rev())
-                    );
+                    assert!(pairs(zset.range(ranks).rev()).iter().eq(expected.iter().rev()));
                 }
             }
             if step % 50 == 0 {
@@ -135,17 +105,11 @@ fn random_work_matches_a_sorted_vector() {
                 assert_eq!(pairs(zset.clone().iter()), model);
                 let start = rng.usize(..model.len() + 1);
                 let end = rng.usize(start..model.len() + 1);
-                assert!(
-                    pairs(zset.range(start..end).rev())
-                        .iter()
-                        .eq(model[start..end].iter().rev())
-                );
+                assert!(pairs(zset.range(start..end).rev()).iter().eq(model[start..end].iter().rev()));
                 let mut scanned = Pairs::new();
                 let mut cursor = 0;
                 loop {
-                    cursor = zset.scan(cursor, |member, score| {
-                        scanned.push((member.to_vec(), score))
-                    });
+                    cursor = zset.scan(cursor, |member, score| scanned.push((member.to_vec(), score)));
                     if cursor == 0 {
                         break;
                     }
@@ -165,9 +129,7 @@ fn lex_ranges_on_equal_scores() {
         for member in members {
             zset.add(member.as_bytes(), 0.0, PLAIN, &limits);
         }
-        let count = |min: &str, max: &str| {
-            zset.lex_ranks(&LexRange::parse(min.as_bytes(), max.as_bytes()).unwrap())
-        };
+        let count = |min: &str, max: &str| zset.lex_ranks(&LexRange::parse(min.as_bytes(), max.as_bytes()).unwrap());
         assert_eq!(count("-", "+"), 0..8);
         assert_eq!(count("[1", "(9"), 1..3);
         assert_eq!(count("(1", "[9"), 2..4);
@@ -194,10 +156,7 @@ fn flags_decide_what_is_added() {
         let lt = with(|flags| flags.lt = true);
         let incr = with(|flags| flags.incr = true);
         let incr_lt = with(|flags| (flags.incr, flags.lt) = (true, true));
-        assert_eq!(
-            zset.add(b"a", f64::NAN, PLAIN, &limits),
-            Outcome::NotANumber
-        );
+        assert_eq!(zset.add(b"a", f64::NAN, PLAIN, &limits), Outcome::NotANumber);
         assert_eq!(zset.add(b"a", 1.0, xx, &limits), Outcome::Skipped);
         assert_eq!(zset.add(b"a", 1.0, gt, &limits), Outcome::Added(1.0));
         assert_eq!(zset.add(b"a", 2.0, nx, &limits), Outcome::Skipped);
@@ -210,14 +169,8 @@ fn flags_decide_what_is_added() {
         assert_eq!(zset.add(b"a", 2.5, incr, &limits), Outcome::Updated(4.5));
         assert_eq!(zset.add(b"a", 1.0, incr_lt, &limits), Outcome::Skipped);
         assert_eq!(zset.add(b"b", 7.0, incr, &limits), Outcome::Added(7.0));
-        assert_eq!(
-            zset.add(b"c", f64::INFINITY, PLAIN, &limits),
-            Outcome::Added(f64::INFINITY)
-        );
-        assert_eq!(
-            zset.add(b"c", f64::NEG_INFINITY, incr, &limits),
-            Outcome::NotANumber
-        );
+        assert_eq!(zset.add(b"c", f64::INFINITY, PLAIN, &limits), Outcome::Added(f64::INFINITY));
+        assert_eq!(zset.add(b"c", f64::NEG_INFINITY, incr, &limits), Outcome::NotANumber);
         assert_eq!(zset.score(b"c"), Some(f64::INFINITY));
         assert_eq!(zset.len(), 3);
     }
@@ -249,27 +202,15 @@ fn limits_choose_the_encoding() {
     zset.add(b"more", 1000.0, PLAIN, &SMALL);
     assert_eq!(zset.encoding(), "skiplist");
     assert_eq!(zset.remove(b"more"), Some(1000.0));
-    assert_eq!(
-        (zset.encoding(), pairs(zset.iter())),
-        ("skiplist", before.clone())
-    );
-    zset.pack(&Limits {
-        max_entries: 127,
-        ..SMALL
-    });
+    assert_eq!((zset.encoding(), pairs(zset.iter())), ("skiplist", before.clone()));
+    zset.pack(&Limits { max_entries: 127, ..SMALL });
     assert_eq!(zset.encoding(), "skiplist");
-    zset.pack(&Limits {
-        max_value_bytes: 2,
-        ..SMALL
-    });
+    zset.pack(&Limits { max_value_bytes: 2, ..SMALL });
     assert_eq!(zset.encoding(), "skiplist");
     zset.pack(&SMALL);
     assert_eq!((zset.encoding(), pairs(zset.iter())), ("listpack", before));
     let list = zset.as_listpack().unwrap().clone();
-    assert_eq!(
-        pairs(Zset::from_listpack(list).unwrap().iter()),
-        pairs(zset.iter())
-    );
+    assert_eq!(pairs(Zset::from_listpack(list).unwrap().iter()), pairs(zset.iter()));
 
     let mut zset = empty(&SMALL);
     zset.add(&[b'x'; 64], 1.0, PLAIN, &SMALL);

@@ -26,9 +26,8 @@ pub enum Step {
 pub const CLIENTS: usize = 3;
 
 /// Keys that commands find by chance; those with lives among them.
-pub const KEYS: &[&str] = &[
-    "s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1",
-];
+pub const KEYS: &[&str] =
+    &["s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1"];
 
 /// Sorted sets whose scores are all zero.
 const LEX_KEYS: &[&str] = &["y0", "y1"];
@@ -38,6 +37,7 @@ const SHORT_MS: i64 = 10;
 
 pub struct Generator {
     rng: Rng,
+    version: (u32, u32),
     in_multi: [bool; CLIENTS],
     parked: bool,
     /// (Sum of the weights, the rules) of each family.
@@ -60,12 +60,7 @@ impl Generator {
             let known: Vec<Rule> = rules.iter().copied().filter(|(since, ..)| *since <= version).collect();
             (known.iter().map(|(_, weight, _)| weight).sum(), known)
         });
-        Generator {
-            rng: Rng::with_seed(seed),
-            in_multi: [false; CLIENTS],
-            parked: false,
-            families: families.into(),
-        }
+        Generator { rng: Rng::with_seed(seed), version, in_multi: [false; CLIENTS], parked: false, families: families.into() }
     }
 
     /// The steps of one round, about `count` of them.
@@ -83,15 +78,19 @@ impl Generator {
     }
 
     fn step(&mut self, steps: &mut Vec<Step>) {
-        if self.rng.u32(..400) == 0 && !self.parked {
+        if !self.parked && self.rng.u32(..400) == 0 {
             self.parked = true;
-            let template = self.pick(&[
+            let any: &[&str] = &[
                 "(BLPOP|BRPOP) <list>+ 0",
                 "BLMOVE <list> <list> (LEFT|RIGHT) (LEFT|RIGHT) 0",
                 "(BZPOPMIN|BZPOPMAX) <zset>+ 0",
                 "BLMPOP 0 <lists> (LEFT|RIGHT) COUNT 2",
                 "BZMPOP 0 <zsets> (MIN|MAX)",
-            ]);
+            ];
+            // Before 7.2 a key of another type among several was passed over when the client woke.
+            let single: &[&str] =
+                &["(BLPOP|BRPOP) <list> 0", "(BZPOPMIN|BZPOPMAX) <zset> 0", "BLMPOP 0 1 <list> (LEFT|RIGHT) COUNT 2"];
+            let template = self.pick(if self.version < (7, 2) { single } else { any });
             let args = self.expand(template);
             steps.push(Step::Park { args });
             return;
@@ -107,9 +106,11 @@ impl Generator {
         let rule = self.rule(family);
         let mut args = self.expand(rule);
         self.mutate(&mut args);
-        if self.in_multi[client] && is_random(&args) {
+        let refusable = args.iter().any(|arg| arg.eq_ignore_ascii_case(b"AUTH"));
+        if self.in_multi[client] && (is_random(&args) || refusable) {
             return;
         }
+        keep_together(&mut args, self.version);
         let short = self.keep_from_expiring(&mut args, self.in_multi[client]);
         keep_small(&mut args);
         match upper(&args[0]).as_slice() {
@@ -213,7 +214,9 @@ impl Generator {
             "int" => self.rng.i64(-100..1000).to_string(),
             "badint" => self.pick(&["abc", "", "-1", "1.5", "9223372036854775808"]).to_string(),
             "float" | "score" => return args.push(self.float()),
-            "count" | "randcount" if self.rng.u32(..15) == 0 => return args.push(self.small_edge()),
+            "count" | "randcount" if self.rng.u32(..15) == 0 => {
+                return args.push(self.small_edge());
+            }
             "count" => self.rng.i64(0..6).to_string(),
             "randcount" => small(&mut self.rng),
             "index" if self.rng.u32(..20) == 0 => return args.push(self.edge()),
@@ -236,7 +239,9 @@ impl Generator {
             "type" => self.pick(&["string", "list", "set", "ZSET", "hash", "stream", "nosuch"]).to_string(),
             "by" => self.pick(&["w_*", "h0->*", "h*->a", "*", "nokey_*"]).to_string(),
             "get" => self.pick(&["#", "w_*", "s*", "h0->*", "h*->a", "*"]).to_string(),
-            "min" | "max" => self.pick(&["-inf", "+inf", "0", "1", "(1", "(2.5", "3", "-3", "1e2", "(inf", "x", "nan", "("]).to_string(),
+            "min" | "max" => {
+                self.pick(&["-inf", "+inf", "0", "1", "(1", "(2.5", "3", "-3", "1e2", "(inf", "x", "nan", "("]).to_string()
+            }
             "lexmin" | "lexmax" => self.pick(&["-", "+", "[a", "(a", "[c", "(f", "[", "(", "x", "", "[m1", "[z"]).to_string(),
             _ => unreachable!("no token is called {name}"),
         };
@@ -273,8 +278,29 @@ impl Generator {
         match self.rng.u32(..8) {
             0 => self
                 .pick(&[
-                    "inf", "-inf", "nan", "1e308", "-1e308", "1e-300", "0x10", "3.", ".5", "1e5", "+1", "-0", "0.1", "1e17", "123456789012345678",
-                    "1.7976931348623157e308", "5e-324", "", " 1", "1 ", "abc", "17179869184.000001", "1e400",
+                    "inf",
+                    "-inf",
+                    "nan",
+                    "1e308",
+                    "-1e308",
+                    "1e-300",
+                    "0x10",
+                    "3.",
+                    ".5",
+                    "1e5",
+                    "+1",
+                    "-0",
+                    "0.1",
+                    "1e17",
+                    "123456789012345678",
+                    "1.7976931348623157e308",
+                    "5e-324",
+                    "",
+                    " 1",
+                    "1 ",
+                    "abc",
+                    "17179869184.000001",
+                    "1e400",
                 ])
                 .as_bytes()
                 .to_vec(),
@@ -286,8 +312,27 @@ impl Generator {
 
     fn edge(&mut self) -> Vec<u8> {
         self.pick(&[
-            "0", "-0", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "4294967295", "4294967296",
-            "2147483647", "2147483648", "-2147483649", "18446744073709551615", "18446744073709551616", "1e3", "01", "+1", " 1", "", "abc", "1.5",
+            "0",
+            "-0",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "4294967295",
+            "4294967296",
+            "2147483647",
+            "2147483648",
+            "-2147483649",
+            "18446744073709551615",
+            "18446744073709551616",
+            "1e3",
+            "01",
+            "+1",
+            " 1",
+            "",
+            "abc",
+            "1.5",
         ])
         .as_bytes()
         .to_vec()
@@ -295,7 +340,20 @@ impl Generator {
 
     /// Edges for counts that may size a reply.
     fn small_edge(&mut self) -> Vec<u8> {
-        self.pick(&["0", "-1", "-9223372036854775808", "9223372036854775808", "9223372036854775807", "01", "", "abc", "1.5", "40"]).as_bytes().to_vec()
+        self.pick(&[
+            "0",
+            "-1",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "9223372036854775807",
+            "01",
+            "",
+            "abc",
+            "1.5",
+            "40",
+        ])
+        .as_bytes()
+        .to_vec()
     }
 
     /// Now and then spoil a request: a word too many or too few, words in another order, other case.
@@ -338,20 +396,29 @@ impl Generator {
     fn keep_from_expiring(&mut self, args: &mut [Vec<u8>], queued: bool) -> bool {
         let name = upper(&args[0]);
         let mut short = false;
+        // Only keys that are looked at after the pause may go; those that an edge number names are not.
+        let queued = queued || !args.get(1).is_some_and(|key| KEYS.iter().any(|known| known.as_bytes() == key));
         for at in 1..args.len() {
             let before = upper(&args[at - 1]);
             let seconds = before == b"EX" || at == 2 && (name == b"EXPIRE" || name == b"SETEX");
             let millis = before == b"PX" || at == 2 && (name == b"PEXPIRE" || name == b"PSETEX");
+            let past = name == b"SET" && (before == b"EXAT" || before == b"PXAT");
             let Some(number) = std::str::from_utf8(&args[at]).ok().and_then(|text| text.parse::<i64>().ok()) else {
                 continue;
             };
-            if millis && (1..=SHORT_MS).contains(&number) && !queued {
+            if past && (1..1_000_000_000).contains(&number) {
+                // Stays, invisible, until something comes across it.
+                short = true;
+                if queued {
+                    args[at] = b"33177117420000".to_vec();
+                }
+            } else if millis && (1..=SHORT_MS).contains(&number) && !queued {
                 short = true;
             } else if (millis && (1..100_000).contains(&number)) || (seconds && (1..100).contains(&number)) {
                 args[at] = b"100000".to_vec();
             }
         }
-        short
+        short && !queued
     }
 }
 
@@ -374,6 +441,48 @@ pub fn keep_small(args: &mut [Vec<u8>]) {
     let refused: [&[u8]; 4] = [b"x", b"-1", b"", b"nan"];
     if at < args.len() && at > 0 && !refused.contains(&args[at].as_slice()) {
         args[at] = if name == b"CLIENT" { b"x".to_vec() } else { b"0.01".to_vec() };
+    }
+}
+
+/// Replace what two correct servers would do differently to the data, after which nothing could be compared.
+fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
+    let number = |arg: &Vec<u8>| std::str::from_utf8(arg).ok().and_then(|text| text.parse::<i64>().ok());
+    let name = upper(&args[0]);
+    if version < (7, 2) && (name == b"ZRANK" || name == b"ZREVRANK") {
+        // An option, even a wrong one, was a wrong number of arguments, which a transaction notices earlier.
+        args.truncate(3);
+    }
+    if version < (7, 2) && name == b"COMMAND" {
+        // So was a command without arguments.
+        args.resize_with(args.len().max(4), || b"s0".to_vec());
+    }
+    if version < (7, 2) && name == b"HELLO" {
+        // What stood before a word it did not understand was done.
+        args.truncate(4);
+    }
+    if version >= (8, 0) && name == b"SORT" && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"STORE")) {
+        // A number read by another command may have left an error behind that redis 8.0 takes for SORT's own.
+        args.push(b"ALPHA".to_vec());
+    }
+    for at in 1..args.len() {
+        let value = number(&args[at]);
+        let before = upper(&args[at - 1]);
+        let other = match name.as_slice() {
+            // redis 8.0 cuts the index of a list that is a listpack to 32 bits.
+            b"LSET" => at == 2 && value.is_some_and(|index| i32::try_from(index).is_err()),
+            // Refused since 8.0.
+            b"LREM" => at == 2 && value == Some(i64::MIN) && version < (8, 0),
+            // Taken as nothing before 8.0, and as zero since.
+            b"ZRANGESTORE" => before == b"LIMIT" && value.is_some_and(|offset| offset < 0) && version < (8, 0),
+            // A zero byte ends the part of a name that is checked since 7.2.
+            b"CLIENT" | b"HELLO" => args[at].contains(&0) && version < (7, 2),
+            // Blanks before a number were skipped before 8.0, in some places.
+            // And the least numbers refused, in some.
+            _ => (args[at].starts_with(b" ") || args[at] == b"5e-324") && version < (8, 0),
+        };
+        if other {
+            args[at] = b"1".to_vec();
+        }
     }
 }
 

@@ -38,7 +38,9 @@ fn round(pair: &Pair, seed: u64) -> Vec<Step> {
 /// Run one seed; a difference comes back as a report with the shortest commands found.
 fn run_seed(pair: &mut Pair, setup: &Setup, seed: u64) -> Result<(), String> {
     let steps = round(pair, seed);
-    let Err(first) = pair.run(setup, &steps) else { return Ok(()) };
+    let Err(first) = pair.run(setup, &steps) else {
+        return Ok(());
+    };
     let steps = &steps[..(first.at + 1).min(steps.len())];
     let small = shrink::shrink(steps, |steps| pair.run(setup, steps).is_err());
     let mut report = format!("{}\nseed {seed}, {setup:?}\n", pair.versions());
@@ -106,8 +108,8 @@ fn random_seeds() {
         let seed = rng.u64(..);
         rounds += 1;
         if let Err(report) = run_seed(&mut pair, &setup, seed) {
-            let title: String = report.lines().nth(2).unwrap_or("").split(' ').take(2).collect::<Vec<_>>().join(" ");
-            if collect > 1 {
+            let title: String = report.lines().nth(2).unwrap_or("").split(' ').take(1).collect::<String>().to_uppercase();
+            if collect > 1 && !reports.contains_key(&title) {
                 println!("{report}\n");
             }
             reports.insert(title, report);

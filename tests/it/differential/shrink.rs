@@ -24,7 +24,13 @@ pub fn shrink(steps: &[Step], mut fails: impl FnMut(&[Step]) -> bool) -> Vec<Ste
                 at += size;
             }
         }
-        size = if size > 1 { size.div_ceil(2) } else if best.len() < before { 1 } else { 0 };
+        size = if size > 1 {
+            size.div_ceil(2)
+        } else if best.len() < before {
+            1
+        } else {
+            0
+        };
     }
     for at in 0..best.len() {
         shorten(&mut best, at, end, &mut fails);
@@ -34,7 +40,9 @@ pub fn shrink(steps: &[Step], mut fails: impl FnMut(&[Step]) -> bool) -> Vec<Ste
 
 /// Take words out of a step, then cut long ones, as long as it fails.
 fn shorten(best: &mut Vec<Step>, at: usize, end: Instant, fails: &mut impl FnMut(&[Step]) -> bool) {
-    let Step::Send { args, .. } = &best[at] else { return };
+    let Step::Send { args, .. } = &best[at] else {
+        return;
+    };
     for word in (1..args.len()).rev() {
         let mut tried = best.clone();
         if let Step::Send { args, .. } = &mut tried[at] {
@@ -45,11 +53,15 @@ fn shorten(best: &mut Vec<Step>, at: usize, end: Instant, fails: &mut impl FnMut
             *best = tried;
         }
     }
-    let Step::Send { args, .. } = &best[at] else { return };
+    let Step::Send { args, .. } = &best[at] else {
+        return;
+    };
     for word in 1..args.len() {
         for length in [8, 45, 65] {
             let mut tried = best.clone();
-            let Step::Send { args, .. } = &mut tried[at] else { return };
+            let Step::Send { args, .. } = &mut tried[at] else {
+                return;
+            };
             if args[word].len() <= length {
                 break;
             }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::dispatch::*;
+use crate::server::crash::context_lines;
 use crate::sys::crash::{self, Death};
 use crate::sys::process;
 
@@ -12,17 +13,22 @@ pub fn segfault(_ctx: &mut Ctx<'_>) -> CmdResult {
     crash::fault()
 }
 
-pub fn panic(_ctx: &mut Ctx<'_>) -> CmdResult {
-    let guru = concat!("Guru Meditation: called by user #", file!(), ":", line!());
-    let rule = "------------------------------------------------";
-    crash::die(&[rule, "!!! Software Failure. Press left mouse button to continue", guru, rule], Death::Abort)
+/// How this server dies of a state that must not be.
+fn death(ctx: &Ctx<'_>) -> Death {
+    if ctx.server.env.config.use_exit_on_panic { Death::Exit } else { Death::Abort }
 }
 
-pub fn assert(_ctx: &mut Ctx<'_>) -> CmdResult {
-    crash::die(
-        &["=== ASSERTION FAILED ===", concat!("==> ", file!(), ":", line!(), " '1 == 2' is not true")],
-        Death::Abort,
-    )
+pub fn panic(ctx: &mut Ctx<'_>) -> CmdResult {
+    let guru = concat!("Guru Meditation: called by user #", file!(), ":", line!());
+    let rule = "------------------------------------------------";
+    crash::die(&[rule, "!!! Software Failure. Press left mouse button to continue", guru, rule], death(ctx))
+}
+
+pub fn assert(ctx: &mut Ctx<'_>) -> CmdResult {
+    let mut lines = context_lines(ctx.server, ctx.client, ctx.cmd, ctx.args);
+    lines.push("=== ASSERTION FAILED ===".into());
+    lines.push(concat!("==> ", file!(), ":", line!(), " '1 == 2' is not true").into());
+    crash::die(&lines.iter().map(String::as_str).collect::<Vec<_>>(), death(ctx))
 }
 
 pub fn out_of_memory(_ctx: &mut Ctx<'_>) -> CmdResult {

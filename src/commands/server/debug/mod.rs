@@ -36,12 +36,13 @@ const fn sub(name: &'static str, min: usize, max: usize, run: ServerHandler) -> 
     Sub { name, args: (min, max), run }
 }
 
-static TABLE: [Sub; 43] = [
+static TABLE: [Sub; 44] = [
     sub("AOF-FLUSH-SLEEP", 1, 1, switches::number_accepted),
     sub("ASSERT", 0, 0, death::assert),
     sub("CHANGE-REPL-ID", 0, 0, switches::change_repl_id),
     sub("CLIENT-EVICTION", 0, 0, switches::client_eviction),
     sub("CLUSTERLINK", 3, 3, no_cluster),
+    sub("CONFIG-REWRITE-FORCE-ALL", 0, 0, super::config::rewrite_all),
     sub("CRASH-AND-RECOVER", 0, 1, death::crash_and_recover),
     sub("DICT-RESIZING", 1, 1, switches::dict_resizing),
     sub("DIGEST", 0, 0, digest::digest),

@@ -1,0 +1,105 @@
+//! The loop: sleep until the kernel has news, run a [`Turn`], do what is due.
+//!
+//! Sockets are registered once, edge-triggered, for both directions, so news comes once. Whoever does not take all of it at once keeps a
+//! note: `to_accept`, `to_read` and `to_write` are looked at again in the next turn without sleeping. The end of a client's
+//! input may be told together with its last bytes, hence [`ClientFlags::INPUT_ENDED`](crate::net::ClientFlags::INPUT_ENDED).
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::server::Server;
+use crate::server::traffic::{LISTENER_TOKENS, News};
+use crate::server::turn::Turn;
+use crate::sys::signals::Signals;
+
+/// Woken by a background thread that has got on.
+const WAKER: Token = Token(usize::MAX);
+/// Woken by a signal that asks for the end.
+const SIGNALS: Token = Token(usize::MAX - 1);
+
+/// Events taken from the kernel in one go.
+const EVENTS: usize = 1024;
+
+impl Server {
+    /// Serves until the end.
+    ///
+    /// # Errors
+    /// When the kernel's event queue fails, which leaves nothing to go on with.
+    pub fn serve_forever(&mut self, mut poll: Poll, signals: &Signals) -> io::Result<()> {
+        poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        self.env.reclaim.on_progress(Box::new(move || {
+            let _ = waker.wake();
+        }));
+        let mut events = Events::with_capacity(EVENTS);
+        let mut turn = Turn::default();
+        while self.shutdown.exit.is_none() {
+            match poll.poll(&mut events, Some(self.patience())) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.clock.tick();
+            self.thaw_time();
+            let began_ns = self.clock.now_ns;
+            for listener in std::mem::take(&mut self.net.to_accept) {
+                self.accept(listener);
+            }
+            for event in events.iter() {
+                match event.token().0 {
+                    _ if event.token() == WAKER => {}
+                    _ if event.token() == SIGNALS => self.take_signal(signals),
+                    token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
+                    slot => {
+                        let news = News {
+                            readable: event.is_readable() || event.is_error(),
+                            ended: event.is_read_closed(),
+                            writable: event.is_writable(),
+                        };
+                        self.client_event(slot, news);
+                    }
+                }
+            }
+            let commands = self.stats.commands_processed;
+            turn.run(self);
+            self.after_commands(began_ns, commands);
+        }
+        Ok(())
+    }
+
+    /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
+    fn after_commands(&mut self, began_ns: u64, commands_before: u64) {
+        self.serve_timeouts();
+        self.serve_reclaimed();
+        self.expire_keys();
+        self.run_cron();
+        if self.blocked.has_ready() {
+            // The pause that held them back is over.
+            self.serve_ready();
+        }
+        self.write_all();
+        self.close_all();
+        let elapsed_ns = self.clock.tick() - began_ns;
+        // CONFIG RESETSTAT begins to count anew.
+        let commands = self.stats.commands_processed.saturating_sub(commands_before);
+        self.stats.turns += 1;
+        self.stats.turns_ns += elapsed_ns;
+        self.stats.turn_ns_max = self.stats.turn_ns_max.max(elapsed_ns);
+        self.stats.turn_commands_max = self.stats.turn_commands_max.max(commands);
+    }
+
+    /// How long the loop may sleep.
+    fn patience(&self) -> Duration {
+        let net = &self.net;
+        if !(net.to_read.is_empty() && net.to_accept.is_empty() && net.to_write.is_empty() && net.to_close.is_empty()) {
+            return Duration::ZERO;
+        }
+        let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
+        let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
+        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        Duration::from_nanos(next)
+    }
+}
