@@ -4,18 +4,18 @@
 //! request. When one of the keys gets a value of the right type, the request simply runs again, and either succeeds
 //! or waits on, in its old place. Clients of one key are served in the order they came.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 
 use crate::keyspace::Type;
-use crate::keyspace::effects::Interest;
 use crate::keyspace::reclaim::Ticket;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::{OwnedArgs, Reply};
 use crate::server::Server;
 
-use super::context::Origin;
+use super::error::CmdError;
+use super::table::Cmd;
 
 /// What is answered where waiting is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub struct Wait {
 /// A client's wait in progress.
 pub struct Waiting {
     pub args: OwnedArgs,
+    pub cmd: &'static Cmd,
     pub db: usize,
     pub keys: Vec<Box<[u8]>>,
     pub kind: Type,
@@ -48,6 +49,10 @@ pub struct Waiting {
     pub deadline_ms: u64,
     /// When it began, in monotonic ns.
     pub since_ns: u64,
+    /// How long its request has run so far.
+    pub spent_ns: u64,
+    /// Its place among those who wait.
+    turn: u64,
 }
 
 impl Waiting {
@@ -57,17 +62,42 @@ impl Waiting {
     }
 }
 
+/// A key of a database, owned.
+type Name = (usize, Box<[u8]>);
+
+/// The same, borrowed, to look for one.
+#[derive(Hash)]
+struct NameRef<'a>(usize, &'a [u8]);
+
+impl Equivalent<Name> for NameRef<'_> {
+    fn equivalent(&self, name: &Name) -> bool {
+        self.0 == name.0 && *self.1 == *name.1
+    }
+}
+
+/// Those who wait for one key.
+#[derive(Default)]
+struct Waiters {
+    /// By the order they came in.
+    queue: BTreeMap<u64, ClientId>,
+    /// Whether the key is on the list of those that are ready.
+    ready: bool,
+}
+
 /// Who waits for what.
 #[derive(Default)]
 pub struct Blocked {
-    by_key: HashMap<(usize, Box<[u8]>), Vec<ClientId>>,
+    by_key: HashMap<Name, Waiters>,
     deadlines: BTreeSet<(u64, ClientId)>,
-    /// Keys that got something, in order; each at most once.
-    ready: Vec<(usize, Box<[u8]>)>,
+    /// Keys that got something, in order.
+    ready: Vec<Name>,
     /// Clients that wait for memory to be freed, in order.
     reclaiming: VecDeque<(Ticket, ClientId)>,
-    /// Clients that wait for a key.
+    /// Clients that wait.
     pub len: usize,
+    /// How many of them wait for a value of each type.
+    by_kind: [usize; Type::ALL.len()],
+    next_turn: u64,
     serving: bool,
 }
 
@@ -82,21 +112,23 @@ impl Blocked {
         self.deadlines.len()
     }
 
-    /// When the next client gives up, in unix ms.
+    /// When the next client will have waited long enough, in unix ms.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.first().map(|(deadline, _)| deadline.saturating_add(1))
     }
 
     /// Whether somebody waits for this key.
     pub fn is_waited_for(&self, db: usize, key: &[u8]) -> bool {
-        self.by_key.contains_key(&(db, Box::from(key)))
+        self.by_key.contains_key(&NameRef(db, key))
     }
 
     /// Notes that a key got something somebody may wait for.
     pub fn key_ready(&mut self, db: usize, key: Box<[u8]>) {
-        let name = (db, key);
-        if self.by_key.contains_key(&name) && !self.ready.contains(&name) {
-            self.ready.push(name);
+        if let Some(waiters) = self.by_key.get_mut(&NameRef(db, &key))
+            && !waiters.ready
+        {
+            waiters.ready = true;
+            self.ready.push((db, key));
         }
     }
 
@@ -106,57 +138,68 @@ impl Blocked {
     }
 
     /// Whether keys are ready for clients that wait.
+    #[inline]
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty() && !self.serving
     }
 
     /// Notes that every waited-for key of a database may have changed (SWAPDB).
     pub fn database_ready(&mut self, db: usize) {
-        let keys: Vec<_> = self.by_key.keys().filter(|(index, _)| *index == db).cloned().collect();
-        for (db, key) in keys {
+        let mut keys: Vec<_> = self.by_key.iter().filter(|((index, _), _)| *index == db).collect();
+        keys.sort_unstable_by_key(|(_, waiters)| waiters.queue.keys().next().copied());
+        let keys: Vec<_> = keys.into_iter().map(|(name, _)| name.1.clone()).collect();
+        for key in keys {
             self.key_ready(db, key);
         }
+    }
+
+    /// Who comes next in the queue for a key, from this turn on.
+    fn next_waiter(&self, db: usize, key: &[u8], from: u64) -> Option<(u64, ClientId)> {
+        let waiters = self.by_key.get(&NameRef(db, key))?;
+        waiters.queue.range(from..).next().map(|(turn, id)| (*turn, *id))
     }
 }
 
 impl Server {
-    /// Parks a client whose request returned `wait`.
-    pub fn block(&mut self, id: ClientId, args: OwnedArgs, wait: Wait) {
+    /// Parks a client whose request returned `wait`, after it has run for `spent_ns`.
+    pub fn block(&mut self, id: ClientId, cmd: &'static Cmd, args: OwnedArgs, wait: Wait, spent_ns: u64) {
         let now_ns = self.clock.now_ns;
         let deadline_ms = if wait.timeout_ms == 0 { 0 } else { self.env.now_ms.saturating_add(wait.timeout_ms).max(1) };
         let Some(client) = self.clients.get_mut(id) else { return };
         let db = client.db as usize;
+        let turn = self.blocked.next_turn;
+        self.blocked.next_turn += 1;
         for key in &wait.keys {
-            let waiters = self.blocked.by_key.entry((db, key.clone())).or_default();
-            if !waiters.contains(&id) {
-                waiters.push(id);
-            }
+            self.blocked.by_key.entry((db, key.clone())).or_default().queue.insert(turn, id);
         }
         if wait.keys.is_empty() {
             self.blocked.reclaiming.push_back((self.env.reclaim.ticket(), id));
             self.env.reclaim.set_awaited(true);
+        } else {
+            self.blocked.by_kind[wait.kind as usize] += 1;
+            self.env.fx.set_awaited(wait.kind, true);
         }
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, id));
         }
         client.flags |= ClientFlags::BLOCKED;
-        client.extra_mut().waiting =
-            Some(Box::new(Waiting { args, db, keys: wait.keys, kind: wait.kind, deadline_ms, since_ns: now_ns }));
+        let Wait { keys, kind, .. } = wait;
+        let waiting = Waiting { args, cmd, db, keys, kind, deadline_ms, since_ns: now_ns, spent_ns, turn };
+        client.extra_mut().waiting = Some(Box::new(waiting));
         self.blocked.len += 1;
-        self.env.fx.interest |= Interest::BLOCKED;
     }
 
     /// Ends a client's wait, whatever the reason; the request it waited with is returned.
     pub fn unblock(&mut self, id: ClientId) -> Option<Box<Waiting>> {
         let client = self.clients.get_mut(id)?;
         let waiting = client.extra_if_any()?.waiting.take()?;
-        client.flags -= ClientFlags::BLOCKED;
+        client.flags -= ClientFlags::BLOCKED | ClientFlags::REPLY_SKIP;
         client.shed_extra();
         for key in &waiting.keys {
-            let name = (waiting.db, key.clone());
+            let name = NameRef(waiting.db, key);
             if let Some(waiters) = self.blocked.by_key.get_mut(&name) {
-                waiters.retain(|waiter| *waiter != id);
-                if waiters.is_empty() {
+                waiters.queue.remove(&waiting.turn);
+                if waiters.queue.is_empty() {
                     self.blocked.by_key.remove(&name);
                 }
             }
@@ -164,35 +207,64 @@ impl Server {
         if waiting.keys.is_empty() {
             self.blocked.reclaiming.retain(|(_, waiter)| *waiter != id);
             self.env.reclaim.set_awaited(!self.blocked.reclaiming.is_empty());
+        } else {
+            let count = &mut self.blocked.by_kind[waiting.kind as usize];
+            *count -= 1;
+            if *count == 0 {
+                self.env.fx.set_awaited(waiting.kind, false);
+            }
         }
         if waiting.deadline_ms != 0 {
             self.blocked.deadlines.remove(&(waiting.deadline_ms, id));
         }
         self.blocked.len -= 1;
-        if self.blocked.len == 0 {
-            self.env.fx.interest -= Interest::BLOCKED;
-        }
         self.look_again(id);
         Some(waiting)
     }
 
     /// Ends a client's wait with a reply of `write`'s making.
-    pub fn unblock_with(&mut self, id: ClientId, write: impl FnOnce(&mut Reply)) {
-        if self.unblock(id).is_some()
-            && let Some(client) = self.clients.get_mut(id)
+    fn unblock_with(&mut self, id: ClientId, write: impl FnOnce(&mut Reply)) -> Option<Box<Waiting>> {
+        let silent = self.clients.get(id)?.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP);
+        let waiting = self.unblock(id)?;
+        if let Some(client) = self.clients.get_mut(id)
+            && !silent
         {
             write(&mut client.reply);
             self.output_added(id);
         }
+        Some(waiting)
+    }
+
+    /// Ends a client's wait for a key as if its time were up, or with an error. `false`: it does not wait for a key.
+    pub fn give_up_waiting(&mut self, id: ClientId, error: Option<&CmdError>) -> bool {
+        let waiting = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
+        if waiting.is_none_or(|waiting| waiting.keys.is_empty()) {
+            return false;
+        }
+        let waiting = self.unblock_with(id, |reply| match error {
+            Some(error) => reply.error(&error.0),
+            None => reply.null_array(),
+        });
+        if let Some(waiting) = waiting {
+            if let Some(error) = error {
+                self.stats.commands[waiting.cmd.id as usize].failed += 1;
+                self.stats.error(error.code());
+            }
+            if let Some(client) = self.clients.get_mut(id) {
+                client.commands += 1;
+            }
+            self.ran(id, waiting.cmd, waiting.args.view(), waiting.spent_ns);
+        }
+        true
     }
 
     /// Answers the clients whose time is up.
     pub fn serve_timeouts(&mut self) {
         while let Some(&(deadline_ms, id)) = self.blocked.deadlines.first() {
-            if deadline_ms > self.env.now_ms {
+            if deadline_ms >= self.env.now_ms {
                 break;
             }
-            self.unblock_with(id, Reply::null_array);
+            self.give_up_waiting(id, None);
         }
     }
 
@@ -206,9 +278,10 @@ impl Server {
         }
     }
 
-    /// Runs the requests of clients whose keys are ready, until nothing is ready any more.
+    /// Runs the requests of clients whose keys are ready, until nothing is ready any more. While writes are held back
+    /// by CLIENT PAUSE, so are these.
     pub fn serve_ready(&mut self) {
-        if self.blocked.serving {
+        if self.blocked.serving || self.pause.scope().is_some() {
             return;
         }
         self.blocked.serving = true;
@@ -217,35 +290,62 @@ impl Server {
         self.thaw_time();
         while !self.blocked.ready.is_empty() {
             for (db, key) in std::mem::take(&mut self.blocked.ready) {
-                let Some(waiters) = self.blocked.by_key.get(&(db, key.clone())) else { continue };
-                for id in waiters.clone() {
-                    let kind = self.db(db).peek(&key).map(|entry| entry.kind());
-                    let wanted = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
-                    if kind.is_some() && wanted.is_some_and(|waiting| Some(waiting.kind) == kind) {
-                        self.retry(id);
-                    }
-                }
+                self.serve_key(db, &key);
             }
         }
         self.blocked.serving = false;
     }
 
+    /// Runs the requests of those who wait for this key now, in turn, as long as there is something for them.
+    fn serve_key(&mut self, db: usize, key: &[u8]) {
+        let Some(waiters) = self.blocked.by_key.get_mut(&NameRef(db, key)) else { return };
+        waiters.ready = false;
+        let end = self.blocked.next_turn;
+        let mut from = 0;
+        while let Some((turn, id)) = self.blocked.next_waiter(db, key, from)
+            && turn < end
+            && let Some(kind) = self.kind_of(db, key)
+        {
+            from = turn + 1;
+            let Some(client) = self.clients.get(id) else { continue };
+            let waiting = client.extra().and_then(|extra| extra.waiting.as_ref());
+            if waiting.is_some_and(|waiting| waiting.kind == kind) && !client.is_closing() {
+                self.retry(id);
+            }
+        }
+    }
+
+    /// The type of what a key holds, if it has not expired. Nothing happens to it.
+    fn kind_of(&self, db: usize, key: &[u8]) -> Option<Type> {
+        let data = &self.dbs[db];
+        let entry = data.at(data.locate(crate::util::hash::hash(key), key)?);
+        let due = entry.expiry_ms().is_some_and(|when| self.env.now_ms > when);
+        (!due).then(|| entry.kind())
+    }
+
     /// Runs a waiting client's request again.
     fn retry(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let Some(waiting) = client.extra_if_any().and_then(|extra| extra.waiting.take()) else { return };
+        let Some(mut waiting) = client.extra_if_any().and_then(|extra| extra.waiting.take()) else { return };
+        let resp3 = client.reply.resp3;
         let mut reply = std::mem::take(&mut client.reply);
+        client.reply.resp3 = resp3;
         client.flags |= ClientFlags::REEXECUTING;
+        let silent = client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP);
         let before = reply.len();
-        let done = match self.commands.resolve(waiting.args.view()) {
-            Some(cmd) => self.call(id, cmd, waiting.args.view(), &mut reply, Origin::Client),
-            None => true,
-        };
+        let began_ns = self.clock.tick();
+        let done = self.serve_again(id, waiting.cmd, waiting.args.view(), &mut reply);
+        if silent {
+            reply.buf.truncate(before);
+        }
         let replied = reply.len() > before;
+        waiting.spent_ns += self.clock.now_ns.saturating_sub(began_ns);
         if let Some(client) = self.clients.get_mut(id) {
             client.flags -= ClientFlags::REEXECUTING;
+            reply.buf.append(&mut client.reply.buf);
             client.reply = reply;
             client.extra_mut().waiting = Some(waiting);
+            client.commands += u64::from(done);
         }
         if done {
             self.unblock(id);
@@ -255,3 +355,6 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,49 +47,49 @@ impl Server {
         match result {
             Ok(Flow::Done) => {}
             // Without keys to wait for it has run, and only its answer waits.
-            Ok(Flow::Block(wait)) if !wait.keys.is_empty() => {
-                let done = self.blocked_call(id, args, *wait, reply, origin);
+            Ok(Flow::Block(wait)) if !wait.keys.is_empty() && origin == Origin::Client => {
+                self.blocked_call(id, cmd, args, *wait, elapsed_ns);
                 // Keys it looked for may have been due.
                 if !self.env.fx.is_empty() {
                     self.settle();
                 }
-                return done;
+                return false;
             }
-            Ok(Flow::Block(wait)) => done = self.blocked_call(id, args, *wait, reply, origin),
+            Ok(Flow::Block(wait)) if origin == Origin::Client => {
+                done = false;
+                self.block(id, cmd, args.to_owned(), *wait, elapsed_ns);
+            }
+            Ok(Flow::Block(wait)) => match wait.denied {
+                Nothing::Null => reply.null(),
+                Nothing::NullArray => reply.null_array(),
+            },
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
-        self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
-        self.stats.commands_processed += 1;
-        if elapsed_ns >= self.slow_ns {
-            self.slow_call(id, cmd, args, elapsed_ns);
-        }
+        self.ran(id, cmd, args, elapsed_ns);
         if !self.env.fx.is_empty() {
             self.settle();
         }
         done
     }
 
-    /// The handler wants to wait.
+    /// Enters a command that has run into the figures: only now, if it had to wait.
+    #[inline]
+    pub(super) fn ran(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, elapsed_ns: u64) {
+        self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
+        self.stats.commands_processed += 1;
+        if elapsed_ns >= self.slow_ns {
+            self.slow_call(id, cmd, args, elapsed_ns);
+        }
+    }
+
+    /// The handler wants to wait: it has not run, as far as the figures go. One that waits already goes on doing so.
     #[cold]
-    fn blocked_call(
-        &mut self,
-        id: ClientId,
-        args: Args<'_>,
-        wait: super::blocking::Wait,
-        reply: &mut Reply,
-        origin: Origin,
-    ) -> bool {
-        if origin == Origin::Exec {
-            match wait.denied {
-                Nothing::Null => reply.null(),
-                Nothing::NullArray => reply.null_array(),
-            }
-            return true;
+    fn blocked_call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, wait: super::blocking::Wait, elapsed_ns: u64) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if !client.has(ClientFlags::REEXECUTING) {
+            client.commands = client.commands.saturating_sub(1);
+            self.block(id, cmd, args.to_owned(), wait, elapsed_ns);
         }
-        if !self.clients.get(id).is_some_and(|client| client.has(ClientFlags::REEXECUTING)) {
-            self.block(id, args.to_owned(), wait);
-        }
-        false
     }
 
     /// The handler failed: the error takes the place of whatever it had written.

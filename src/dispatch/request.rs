@@ -58,6 +58,24 @@ impl Server {
         self.serve_slowly(id, cmd, args, reply)
     }
 
+    /// Serves a request that has waited: admitted as any other, for much may have changed since, but not shown to
+    /// monitors again. `false`: it waits on.
+    pub(super) fn serve_again(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply) -> bool {
+        match self.admit(id, Some(cmd), args) {
+            Ok(_) => {}
+            Err(Refusal::Postpone) => return false,
+            Err(Refusal::Error(cmd, error)) => {
+                self.refuse(id, cmd, &error, reply);
+                return true;
+            }
+        }
+        let before = self.env.no_touch;
+        self.env.no_touch = self.clients.get(id).is_some_and(|client| client.has(ClientFlags::NO_TOUCH));
+        let done = self.call(id, cmd, args, reply, Origin::Client);
+        self.env.no_touch = before;
+        done
+    }
+
     /// The long way: every test, and the modes in which replies are dropped or commands queued.
     #[cold]
     fn serve_slowly(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
@@ -74,7 +92,9 @@ impl Server {
                 reply.buf.truncate(mark);
             }
             let skip = client.has(ClientFlags::REPLY_SKIP);
-            client.flags -= ClientFlags::REPLY_SKIP;
+            if outcome != Outcome::Blocked {
+                client.flags -= ClientFlags::REPLY_SKIP;
+            }
             if skip && outcome == Outcome::Postponed {
                 client.flags |= ClientFlags::REPLY_SKIP_NEXT;
             }

@@ -59,6 +59,8 @@ pub struct Effects {
     pub dirty: u64,
     /// Who listens.
     pub interest: Interest,
+    /// The types of value that clients wait for, a bit each.
+    awaited: u8,
     list: Vec<Effect>,
     replaced: bool,
 }
@@ -81,6 +83,13 @@ impl Effects {
         self.replaced
     }
 
+    /// Some client waits for a value of this type, or none does.
+    pub fn set_awaited(&mut self, kind: Type, awaited: bool) {
+        let bit = 1 << kind as u8;
+        self.awaited = if awaited { self.awaited | bit } else { self.awaited & !bit };
+        self.interest.set(Interest::BLOCKED, self.awaited != 0);
+    }
+
     /// A key was changed.
     #[inline]
     pub fn touched(&mut self, db: usize, key: &[u8]) {
@@ -92,7 +101,7 @@ impl Effects {
     /// A key got a value of a type that clients wait for.
     #[inline]
     pub fn ready(&mut self, db: usize, key: &[u8], kind: Type) {
-        if self.interest.contains(Interest::BLOCKED) {
+        if self.awaited & (1 << kind as u8) != 0 {
             self.list.push(Effect::Ready { db, key: key.into(), kind });
         }
     }

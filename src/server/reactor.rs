@@ -78,6 +78,10 @@ impl Server {
         self.expire_keys();
         self.run_cron();
         self.continue_eviction();
+        if self.blocked.has_ready() {
+            // The pause that held them back is over.
+            self.serve_ready();
+        }
         self.write_all();
         self.close_all();
         self.evict_clients();

@@ -2,8 +2,6 @@
 
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
-use crate::net::ClientFlags;
-use crate::resp::Reply;
 use crate::server::pause::PauseScope;
 use crate::util::number;
 
@@ -83,18 +81,8 @@ fn unblock(ctx: &mut Ctx<'_>) -> CmdResult {
     };
     let id = number::parse_i64(args.at(2)).ok_or(CmdError::NOT_AN_INTEGER)?;
     let target = u64::try_from(id).ok().and_then(|id| ctx.server.clients.find(id));
-    let waits = |id| ctx.server.clients.get(id).is_some_and(|client| client.has(ClientFlags::BLOCKED));
-    let Some(target) = target.filter(|id| waits(*id)) else {
-        ctx.reply.int(0);
-        return Ok(Flow::Done);
-    };
-    if with_error {
-        let error = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
-        ctx.server.unblock_with(target, |reply| reply.error(error));
-        ctx.server.stats.error(b"UNBLOCKED");
-    } else {
-        ctx.server.unblock_with(target, Reply::null_array);
-    }
-    ctx.reply.int(1);
+    let error = CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    let ended = target.is_some_and(|target| ctx.server.give_up_waiting(target, with_error.then_some(&error)));
+    ctx.reply.int(ended.into());
     Ok(Flow::Done)
 }

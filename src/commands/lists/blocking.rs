@@ -47,7 +47,7 @@ fn brpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 }
 
 fn pop_or_wait(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResult {
-    let timeout_ms = timeout::parse_ms(args.at(args.len() - 1), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(args.len() - 1), db.env.now_ms)?;
     let keys = args.slice(1, args.len() - 1);
     let limits = limits(db.env);
     for key in keys.iter() {
@@ -80,7 +80,7 @@ pub static BLMPOP: Command = Command::data("BLMPOP", blmpop)
     ]);
 
 fn blmpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let timeout_ms = timeout::parse_ms(args.at(1), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(1), db.env.now_ms)?;
     let request = Multi::parse(args, 2)?;
     if request.serve(db, reply)? {
         return Ok(Flow::Done);
@@ -100,7 +100,7 @@ pub static BLMOVE: Command = Command::data("BLMOVE", blmove)
 
 fn blmove(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (from, to) = (end(args.at(3))?, end(args.at(4))?);
-    let timeout_ms = timeout::parse_ms(args.at(5), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(5), db.env.now_ms)?;
     if moving::transfer(db, args, from, to, reply)? {
         db.propagate(&[b"LMOVE", args.at(1), args.at(2), args.at(3), args.at(4)]);
         return Ok(Flow::Done);
@@ -121,7 +121,7 @@ pub static BRPOPLPUSH: Command = Command::data("BRPOPLPUSH", brpoplpush)
     .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments");
 
 fn brpoplpush(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let timeout_ms = timeout::parse_ms(args.at(3), db.env.now_ms)?;
+    let timeout_ms = timeout::parse(args.at(3), db.env.now_ms)?;
     if moving::transfer(db, args, End::Tail, End::Head, reply)? {
         db.propagate(&[b"RPOPLPUSH", args.at(1), args.at(2)]);
         return Ok(Flow::Done);
