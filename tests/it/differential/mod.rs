@@ -1,8 +1,9 @@
 //! The differential test: the same random commands to a genuine server and to ours, replies and states compared.
 //!
 //! The oracle is Debian's `redis-server`, or what `REDOUBT_DIFF_ORACLE` names; `REDOUBT_DIFF_SUBJECT` puts another
-//! server in our place. The seeds of the tests are fixed; `random_seeds` draws its own for
-//! `REDOUBT_DIFF_SECONDS` and is run by `make fuzz-diff`. A difference is shrunk and printed as the commands
+//! server in our place, and `REDOUBT_DIFF_FAMILIES` narrows the commands down to some of
+//! `strings,keys,lists,sets,hashes,zsets,connection`. The seeds of the tests are fixed; `random_seeds` draws its own
+//! for `REDOUBT_DIFF_SECONDS` and is run by `make fuzz-diff`. A difference is shrunk and printed as the commands
 //! that lead to it; with `REDOUBT_DIFF_COLLECT=N` the run goes on until N different ones are known.
 
 mod compare;
@@ -32,7 +33,8 @@ fn pair() -> Pair {
 }
 
 fn round(pair: &Pair, seed: u64) -> Vec<Step> {
-    Generator::new(seed, pair.version).round(ROUND_STEPS)
+    let families = env::var("REDOUBT_DIFF_FAMILIES").unwrap_or_default();
+    Generator::new(seed, pair.version, &families).round(ROUND_STEPS)
 }
 
 /// Run one seed; a difference comes back as a report with the shortest commands found.

@@ -1,0 +1,263 @@
+//! What the fuzz targets do with their bytes, one function for each parser of foreign bytes.
+//!
+//! The bodies live here and not in `tests/fuzz`, so that every build compiles them and the unit tests below run them: a
+//! target cannot rot. Besides "no panic" each body states what must hold of an accepted input, mostly that it survives
+//! the way back. No input makes a body allocate more than a small multiple of its length.
+
+use crate::config::{self, Config};
+use crate::encoding::intset::Intset;
+use crate::encoding::listpack::Listpack;
+use crate::encoding::lzf;
+use crate::resp::args::Span;
+use crate::resp::parse::{self, Limits, Step};
+use crate::util::glob::{self, Case};
+use crate::util::{float, number, quote, units};
+
+/// The function behind a target.
+pub type Body = fn(&[u8]);
+
+/// Every target by name.
+pub const TARGETS: &[(&str, Body)] = &[
+    ("resp", resp),
+    ("listpack", listpack),
+    ("intset", intset),
+    ("lzf", lzf_stream),
+    ("glob", glob_pattern),
+    ("config", config_text),
+    ("quote", quoted_line),
+    ("number", numbers),
+];
+
+/// Runs the body of a target.
+///
+/// # Panics
+/// When there is none of this name, or when the body finds something wrong.
+pub fn run(name: &str, data: &[u8]) {
+    match TARGETS.iter().find(|(target, _)| *target == name) {
+        Some((_, body)) => body(data),
+        None => panic!("no fuzz target is called {name}"),
+    }
+}
+
+/// What a client's bytes came to: requests as words, then what ended them.
+type Outcome = (Vec<Vec<Vec<u8>>>, Option<String>);
+
+/// Requests mean the same whether their bytes come together or in two pieces.
+pub fn resp(data: &[u8]) {
+    let [mode, cut, stream @ ..] = data else { return };
+    let limits = Limits { bulk_max: 512 << 20, authenticated: mode & 1 == 0 };
+    let cut = usize::from(*cut).min(stream.len());
+    let whole = read_requests(stream, &[stream.len()], &limits);
+    let pieces = read_requests(stream, &[cut, stream.len()], &limits);
+    assert_eq!(whole, pieces, "cut at {cut}");
+}
+
+/// Parses a stream of which first the bytes up to `ends[0]` are there, then those up to `ends[1]`, and so on.
+fn read_requests(stream: &[u8], ends: &[usize], limits: &Limits) -> Outcome {
+    let (mut requests, mut start, mut partial) = (Vec::new(), 0, None);
+    for &end in ends {
+        let there = &stream[..end];
+        while start < end {
+            let mut spans: Vec<Span> = Vec::new();
+            match parse::parse(there, start, partial.take(), &mut spans, limits) {
+                Ok(Step::Request { end }) => {
+                    assert!(end > start && end <= there.len());
+                    let args = crate::resp::args::Args::new(there, &spans);
+                    requests.push(args.iter().map(<[u8]>::to_vec).collect());
+                    start = end;
+                }
+                Ok(Step::Inline { args, end }) => {
+                    assert!(end > start && end <= there.len());
+                    requests.push(args.view().iter().map(<[u8]>::to_vec).collect());
+                    start = end;
+                }
+                Ok(Step::Empty { end }) => {
+                    assert!(end > start && end <= there.len());
+                    start = end;
+                }
+                Ok(Step::Incomplete(rest)) => {
+                    partial = rest;
+                    break;
+                }
+                Err(error) => return (requests, Some(error.0)),
+            }
+        }
+    }
+    (requests, None)
+}
+
+/// An accepted listpack reads the same from both ends, and can be built again from what it holds.
+pub fn listpack(data: &[u8]) {
+    let Ok(pack) = Listpack::from_bytes_validated(data) else { return };
+    assert_eq!(pack.as_bytes(), data);
+    let words: Vec<Vec<u8>> = pack.iter().map(|element| element.to_vec()).collect();
+    let (mut back, mut at) = (Vec::new(), pack.last());
+    while let Some(pos) = at {
+        back.extend(pack.get(pos).map(|element| element.to_vec()));
+        at = pack.prev(pos);
+    }
+    back.reverse();
+    assert_eq!(words, back);
+    assert_eq!(words.len(), pack.len());
+    let mut again = Listpack::new();
+    for word in &words {
+        if again.push_back(word.as_slice()).is_err() {
+            return;
+        }
+    }
+    assert!(again.iter().map(|element| element.to_vec()).eq(words));
+}
+
+/// An accepted intset is in order and finds each of its numbers.
+pub fn intset(data: &[u8]) {
+    let Ok(set) = Intset::from_bytes_validated(data) else { return };
+    assert_eq!(set.as_bytes(), data);
+    assert!(set.iter().is_sorted());
+    assert!(set.iter().all(|value| set.contains(value)));
+}
+
+/// Decompression gives the promised length or an error; what was compressed comes back.
+pub fn lzf_stream(data: &[u8]) {
+    let [low, high, stream @ ..] = data else { return };
+    let len = usize::from(u16::from_le_bytes([*low, *high]));
+    if let Ok(text) = lzf::decompress(stream, len) {
+        assert_eq!(text.len(), len);
+    }
+    let mut packed = Vec::new();
+    if let Some(count) = lzf::compress(stream, stream.len(), &mut packed) {
+        assert_eq!(lzf::decompress(&packed[..count], stream.len()).ok().as_deref(), Some(stream));
+    }
+}
+
+/// Any pattern ends on any text; a text with every byte escaped matches itself.
+pub fn glob_pattern(data: &[u8]) {
+    let [split, rest @ ..] = data else { return };
+    let (pattern, text) = rest.split_at(usize::from(*split).min(rest.len()));
+    let sensitive = glob::matches(pattern, text, Case::Sensitive);
+    let insensitive = glob::matches(pattern, text, Case::Insensitive);
+    assert!(insensitive || !sensitive || pattern.contains(&b'['));
+    let escaped: Vec<u8> = text.iter().flat_map(|byte| [b'\\', *byte]).collect();
+    assert!(glob::matches(&escaped, text, Case::Sensitive));
+}
+
+/// A process that has no files and no commands.
+struct Nothing;
+
+impl config::Host for Nothing {
+    fn read(&mut self, _path: &[u8]) -> std::io::Result<Vec<u8>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn expand(&mut self, _pattern: &[u8]) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn change_dir(&mut self, path: &[u8]) -> std::io::Result<Vec<u8>> {
+        Ok(path.to_vec())
+    }
+
+    fn rename_command(&mut self, _old: &[u8], _new: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn user(&mut self, _words: &[&[u8]]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Configuration that is accepted is accepted again after CONFIG REWRITE wrote it.
+pub fn config_text(data: &[u8]) {
+    let mut read = Config::default();
+    if let Err(error) = config::load(&mut read, data, &mut Nothing) {
+        let _ = error.report("0.0.0");
+        return;
+    }
+    let text = config::rewrite(data, &read, false);
+    let mut again = Config::default();
+    if let Err(error) = config::load(&mut again, &text, &mut Nothing) {
+        panic!("{}\nof {}", error.report("0.0.0").escape_ascii(), text.escape_ascii());
+    }
+}
+
+/// Words that are quoted and put on a line are the words that the line is split into.
+pub fn quoted_line(data: &[u8]) {
+    let Ok(words) = quote::split_args(data) else { return };
+    let line: Vec<Vec<u8>> = words.iter().map(|word| quote::repr(word)).collect();
+    assert_eq!(quote::split_args(&line.join(&b' ')).ok(), Some(words));
+}
+
+/// Numbers that are read and written are the numbers they were.
+pub fn numbers(data: &[u8]) {
+    let mut text = Vec::new();
+    if let Some(value) = number::parse_i64(data) {
+        number::write_i64(&mut text, value);
+        assert_eq!(text, data, "only the canonical form is a number");
+    }
+    text.clear();
+    if let Some(value) = number::parse_u64(data) {
+        number::write_u64(&mut text, value);
+        assert_eq!(number::parse_u64(&text), Some(value));
+    }
+    text.clear();
+    if let Some(value) = float::parse_f64(data) {
+        assert!(!value.is_nan());
+        float::write_f64(&mut text, value);
+        assert_eq!(float::parse_f64(&text), Some(value));
+    }
+    assert!(!float::parse_bound(data).is_some_and(f64::is_nan));
+    let _ = (units::parse_memory(data), units::parse_percent(data));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+
+    /// Inputs that reach into each parser; each is cut, spoiled and doubled below.
+    const SEEDS: &[&[u8]] = &[
+        b"\0\x05*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n*0\r\nset \"a b\" 'c'\r\n",
+        b"\x01\x02*11\r\n$16385\r\n",
+        b"\x0b\0\0\0\x02\0\x01\x01\x81a\x02\xff",
+        b"\x02\0\0\0\x02\0\0\0\x01\0\x02\0",
+        b"\x0a\0\x04hello\x20\x04abc",
+        b"\x05a*[^b-d]?\\*axxexx",
+        b"port 1\nmaxmemory 10mb\n# x\nsave \"\"\nclient-output-buffer-limit normal 1mb 0 0\nrequirepass \"a\\x41\"\n",
+        b"a \"b\\x00\\n\" 'it\\'s' c",
+        b"-9223372036854775808",
+        b"1.7976931348623157e308",
+        b"0x1p3",
+        b"12gb",
+    ];
+
+    #[test]
+    fn bodies_hold_on_seeds_and_on_what_resembles_them() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for (_, body) in TARGETS {
+            for seed in SEEDS {
+                body(seed);
+                for _ in 0..300 {
+                    let mut data = seed.to_vec();
+                    for _ in 0..rng.usize(..4) {
+                        let at = rng.usize(..data.len());
+                        data[at] = rng.u8(..);
+                    }
+                    data.truncate(rng.usize(..=data.len()));
+                    if rng.u8(..4) == 0 {
+                        data.extend_from_slice(seed);
+                    }
+                    body(&data);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bodies_hold_on_noise() {
+        let mut rng = fastrand::Rng::with_seed(8);
+        for (_, body) in TARGETS {
+            for _ in 0..2000 {
+                let data: Vec<u8> = (0..rng.usize(..64)).map(|_| rng.u8(..)).collect();
+                body(&data);
+            }
+        }
+    }
+}
