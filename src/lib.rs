@@ -1,14 +1,14 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod util;
-pub mod sys;
-pub mod config;
-pub mod resp;
-pub mod encoding;
-pub mod types;
-pub mod keyspace;
-pub mod dispatch;
 pub mod commands;
+pub mod config;
+pub mod dispatch;
+pub mod encoding;
+pub mod keyspace;
 pub mod net;
+pub mod resp;
 pub mod server;
 pub mod stats;
+pub mod sys;
+pub mod types;
+pub mod util;

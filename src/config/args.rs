@@ -77,7 +77,8 @@ Examples:
        ./redis-server /etc/myredis.conf --loglevel verbose
 ";
 
-const TEST_MEMORY_USAGE: &str = "Please specify the amount of memory to test in megabytes.\nExample: ./redis-server --test-memory 4096\n\n";
+const TEST_MEMORY_USAGE: &str =
+    "Please specify the amount of memory to test in megabytes.\nExample: ./redis-server --test-memory 4096\n\n";
 
 /// Reads the arguments behind the program's name. The error is printed before the process exits with status 1.
 pub fn parse_args(args: &[Text]) -> Result<Invocation, String> {
@@ -86,9 +87,7 @@ pub fn parse_args(args: &[Text]) -> Result<Invocation, String> {
         [b"-h" | b"--help", ..] => return Ok(Invocation::Help),
         [b"--check-system", ..] => return Ok(Invocation::CheckSystem),
         [b"--test-memory", megabytes] => {
-            let megabytes = number::parse_u64(megabytes)
-                .filter(|megabytes| *megabytes > 0)
-                .ok_or(TEST_MEMORY_USAGE)?;
+            let megabytes = number::parse_u64(megabytes).filter(|megabytes| *megabytes > 0).ok_or(TEST_MEMORY_USAGE)?;
             return Ok(Invocation::TestMemory { megabytes });
         }
         [b"--test-memory", ..] => return Err(TEST_MEMORY_USAGE.into()),
@@ -124,9 +123,7 @@ fn sources(args: &[Text]) -> Sources {
                 options.extend_from_slice(directive);
                 options.push(b' ');
                 // `--save` alone has always meant that no snapshots are taken.
-                if directive.eq_ignore_ascii_case(b"save")
-                    && next.is_none_or(|next| next.starts_with(b"--"))
-                {
+                if directive.eq_ignore_ascii_case(b"save") && next.is_none_or(|next| next.starts_with(b"--")) {
                     options.extend_from_slice(b"\"\" ");
                 } else {
                     complete = quote::split_args(directive).is_ok_and(|words| words.len() > 1);
@@ -147,12 +144,7 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Invocation, String> {
-        parse_args(
-            &args
-                .iter()
-                .map(|arg| arg.as_bytes().to_vec())
-                .collect::<Vec<_>>(),
-        )
+        parse_args(&args.iter().map(|arg| arg.as_bytes().to_vec()).collect::<Vec<_>>())
     }
 
     fn serve(args: &[&str]) -> Sources {
@@ -172,29 +164,14 @@ mod tests {
             (&[][..], ""),
             (&["--invalid"], "invalid "),
             (&["--port", "1", "2"], "port \"1\" \"2\" "),
-            (
-                &["--port", "--loglevel", "verbose"],
-                "port \"--loglevel\" \"verbose\" ",
-            ),
-            (
-                &["--port", "--bla", "--loglevel", "verbose"],
-                "port \"--bla\" \nloglevel \"verbose\" ",
-            ),
-            (
-                &["--port 7", "--loglevel", "verbose"],
-                "port 7 \nloglevel \"verbose\" ",
-            ),
+            (&["--port", "--loglevel", "verbose"], "port \"--loglevel\" \"verbose\" "),
+            (&["--port", "--bla", "--loglevel", "verbose"], "port \"--bla\" \nloglevel \"verbose\" "),
+            (&["--port 7", "--loglevel", "verbose"], "port 7 \nloglevel \"verbose\" "),
             (&["--port 7", "x"], "port 7 \"x\" "),
             (&["--port", "7\"0"], "port \"7\\\"0\" "),
             (&["--port", "a\nb"], "port \"a\\nb\" "),
-            (
-                &["--replicaof", "--127.0.0.1", "--abc"],
-                "replicaof \"--127.0.0.1\" \nabc ",
-            ),
-            (
-                &["--bind", "a", "b", "--port", "9"],
-                "bind \"a\" \"b\" \nport \"9\" ",
-            ),
+            (&["--replicaof", "--127.0.0.1", "--abc"], "replicaof \"--127.0.0.1\" \nabc "),
+            (&["--bind", "a", "b", "--port", "9"], "bind \"a\" \"b\" \nport \"9\" "),
             (&["-p"], "\"-p\" "),
             (&["--", "port", "9"], " \"port\" \"9\" "),
             (&["--port 'x", "--loglevel"], "port 'x \"--loglevel\" "),
@@ -207,22 +184,12 @@ mod tests {
     fn save_may_stand_alone() {
         for (args, lines) in [
             (&["--save"][..], "save \"\" "),
-            (
-                &["--save", "--loglevel", "verbose"],
-                "save \"\" \nloglevel \"verbose\" ",
-            ),
+            (&["--save", "--loglevel", "verbose"], "save \"\" \nloglevel \"verbose\" "),
             (&["--SAVE", "--port", "9"], "SAVE \"\" \nport \"9\" "),
             (&["--save", "", "--port", "9"], "save \"\" \nport \"9\" "),
             (&["--save", "900", "1"], "save \"900\" \"1\" "),
             (
-                &[
-                    "--proc-title-template",
-                    "--save",
-                    "--save",
-                    "",
-                    "--loglevel",
-                    "verbose",
-                ],
+                &["--proc-title-template", "--save", "--save", "", "--loglevel", "verbose"],
                 "proc-title-template \"--save\" \nsave \"\" \nloglevel \"verbose\" ",
             ),
         ] {
@@ -234,21 +201,11 @@ mod tests {
     fn files_and_standard_input_come_first() {
         let sources = serve(&["/etc/r.conf", "loglevel", "verbose", "--maxmemory '700mb'"]);
         assert_eq!(sources.file.as_deref(), Some(&b"/etc/r.conf"[..]));
-        assert_eq!(
-            sources.options,
-            b"\"loglevel\" \"verbose\" \nmaxmemory '700mb' "
-        );
-        assert!(
-            serve(&["-"]).stdin
-                && serve(&["-", "--port", "1"]).stdin
-                && serve(&["--port", "1", "-"]).stdin
-        );
+        assert_eq!(sources.options, b"\"loglevel\" \"verbose\" \nmaxmemory '700mb' ");
+        assert!(serve(&["-"]).stdin && serve(&["-", "--port", "1"]).stdin && serve(&["--port", "1", "-"]).stdin);
         assert!(serve(&["r.conf", "-"]).stdin);
         assert!(serve(&["--port", "-"]).stdin);
-        assert_eq!(
-            serve(&["--port", "-", "--loglevel", "x"]).options,
-            b"port \"-\" \nloglevel \"x\" "
-        );
+        assert_eq!(serve(&["--port", "-", "--loglevel", "x"]).options, b"port \"-\" \nloglevel \"x\" ");
         assert!(!serve(&["r.conf", "-", "--port", "1"]).stdin);
         assert_eq!(serve(&[""]), Sources::default());
     }
@@ -257,21 +214,11 @@ mod tests {
     fn sources_are_read_in_order() {
         let mut host = crate::config::file::tests::Paper::default();
         host.files.insert(b"a.conf".to_vec(), b"port 1".to_vec());
-        let sources = Sources {
-            file: Some(b"a.conf".to_vec()),
-            stdin: true,
-            options: b"port \"3\" ".to_vec(),
-        };
+        let sources = Sources { file: Some(b"a.conf".to_vec()), stdin: true, options: b"port \"3\" ".to_vec() };
         let text = sources.gather(&mut host, b"\nport 2").unwrap();
         assert_eq!(text, b"port 1\nport 2\nport \"3\" ");
-        let missing = Sources {
-            file: Some(b"b.conf".to_vec()),
-            ..Sources::default()
-        };
-        assert!(matches!(
-            missing.gather(&mut host, b""),
-            Err(LoadError::File { .. })
-        ));
+        let missing = Sources { file: Some(b"b.conf".to_vec()), ..Sources::default() };
+        assert!(matches!(missing.gather(&mut host, b""), Err(LoadError::File { .. })));
         assert_eq!(Sources::default().gather(&mut host, b"").unwrap(), b"\n");
     }
 
@@ -280,31 +227,11 @@ mod tests {
     fn errors_show_the_option() {
         use crate::config::{Config, file, file::tests::Paper};
         for (args, line, shown, message) in [
-            (
-                &["--invalid"][..],
-                2,
-                "invalid",
-                "Bad directive or wrong number of arguments",
-            ),
+            (&["--invalid"][..], 2, "invalid", "Bad directive or wrong number of arguments"),
             (&["--port"], 2, "port", "wrong number of arguments"),
-            (
-                &["--port", "6380", "--loglevel"],
-                3,
-                "loglevel",
-                "wrong number of arguments",
-            ),
-            (
-                &["--port", "6379", "6380"],
-                2,
-                "port \"6379\" \"6380\"",
-                "wrong number of arguments",
-            ),
-            (
-                &["--port", "--bla", "--loglevel", "verbose"],
-                2,
-                "port \"--bla\"",
-                "argument couldn't be parsed into an integer",
-            ),
+            (&["--port", "6380", "--loglevel"], 3, "loglevel", "wrong number of arguments"),
+            (&["--port", "6379", "6380"], 2, "port \"6379\" \"6380\"", "wrong number of arguments"),
+            (&["--port", "--bla", "--loglevel", "verbose"], 2, "port \"--bla\"", "argument couldn't be parsed into an integer"),
             (
                 &["--logfile", "--my--log--file", "--loglevel", "--bla"],
                 3,
@@ -317,51 +244,21 @@ mod tests {
                 "shutdown-on-sigterm",
                 "argument(s) must be one of the following: default, save, nosave, now, force",
             ),
-            (
-                &["--replicaof", "--127.0.0.1", "abc"],
-                2,
-                "replicaof \"--127.0.0.1\" \"abc\"",
-                "Invalid master port",
-            ),
-            (
-                &["--replicaof", "--127.0.0.1", "--abc"],
-                2,
-                "replicaof \"--127.0.0.1\"",
-                "wrong number of arguments",
-            ),
-            (
-                &["--save", "--port"],
-                3,
-                "port",
-                "wrong number of arguments",
-            ),
-            (
-                &["--\"port", "1"],
-                2,
-                "\"port \"1\"",
-                "Unbalanced quotes in configuration line",
-            ),
-            (
-                &["r.conf", "-", "--port", "1"],
-                4,
-                "\"-\"",
-                "Bad directive or wrong number of arguments",
-            ),
+            (&["--replicaof", "--127.0.0.1", "abc"], 2, "replicaof \"--127.0.0.1\" \"abc\"", "Invalid master port"),
+            (&["--replicaof", "--127.0.0.1", "--abc"], 2, "replicaof \"--127.0.0.1\"", "wrong number of arguments"),
+            (&["--save", "--port"], 3, "port", "wrong number of arguments"),
+            (&["--\"port", "1"], 2, "\"port \"1\"", "Unbalanced quotes in configuration line"),
+            (&["r.conf", "-", "--port", "1"], 4, "\"-\"", "Bad directive or wrong number of arguments"),
         ] {
             let mut host = Paper::default();
-            host.files
-                .insert(b"r.conf".to_vec(), b"port 7\ntimeout 0\n".to_vec());
+            host.files.insert(b"r.conf".to_vec(), b"port 7\ntimeout 0\n".to_vec());
             let text = serve(args).gather(&mut host, b"").unwrap();
             let error = file::load(&mut Config::default(), &text, &mut host).unwrap_err();
             let report = format!(
                 "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.6) ***\nReading the configuration file, \
                  at line {line}\n>>> '{shown}'\n{message}\n"
             );
-            assert_eq!(
-                String::from_utf8(error.report("8.0.6")).unwrap(),
-                report,
-                "{args:?}"
-            );
+            assert_eq!(String::from_utf8(error.report("8.0.6")).unwrap(), report, "{args:?}");
         }
     }
 
@@ -371,20 +268,9 @@ mod tests {
         assert_eq!(parse(&["--version"]), Ok(Invocation::Version));
         assert_eq!(parse(&["-h"]), Ok(Invocation::Help));
         assert_eq!(parse(&["--check-system"]), Ok(Invocation::CheckSystem));
-        assert_eq!(
-            parse(&["--test-memory", "64"]),
-            Ok(Invocation::TestMemory { megabytes: 64 })
-        );
-        assert!(
-            parse(&["--test-memory"])
-                .unwrap_err()
-                .starts_with("Please specify")
-        );
+        assert_eq!(parse(&["--test-memory", "64"]), Ok(Invocation::TestMemory { megabytes: 64 }));
+        assert!(parse(&["--test-memory"]).unwrap_err().starts_with("Please specify"));
         assert!(parse(&["--test-memory", "x"]).is_err());
-        assert!(
-            parse(&["r.conf", "--sentinel"])
-                .unwrap_err()
-                .contains("Sentinel")
-        );
+        assert!(parse(&["r.conf", "--sentinel"]).unwrap_err().contains("Sentinel"));
     }
 }

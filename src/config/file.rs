@@ -52,11 +52,7 @@ impl LoadError {
     /// What is printed before the process exits with status 1, in upstream's layout. `redis_version` is the version served.
     pub fn report(&self, redis_version: &str) -> Vec<u8> {
         match self {
-            LoadError::Line {
-                number,
-                text,
-                message,
-            } => {
+            LoadError::Line { number, text, message } => {
                 let mut out = format!(
                     "\n*** FATAL CONFIG FILE ERROR (Redis {redis_version}) ***\nReading the configuration file, at line {number}\n>>> '"
                 )
@@ -85,26 +81,16 @@ pub fn reason(error: &io::Error) -> String {
 
 /// Reads configuration `text` into `config`. On error `config` holds the lines up to the bad one.
 pub fn load(config: &mut Config, text: &[u8], host: &mut dyn Host) -> Result<(), LoadError> {
-    Loader {
-        config,
-        host,
-        seen: HashSet::new(),
-    }
-    .text(text, 0)
+    Loader { config, host, seen: HashSet::new() }.text(text, 0)
 }
 
 /// The files `pattern` stands for; a name without wildcards is itself, whether it exists or not.
 pub(super) fn paths(host: &mut dyn Host, pattern: &[u8]) -> Vec<Text> {
-    if has_wildcard(pattern) {
-        host.expand(pattern)
-    } else {
-        vec![pattern.to_vec()]
-    }
+    if has_wildcard(pattern) { host.expand(pattern) } else { vec![pattern.to_vec()] }
 }
 
 pub(super) fn read(host: &mut dyn Host, path: Text) -> Result<Vec<u8>, LoadError> {
-    host.read(&path)
-        .map_err(|error| LoadError::File { path, error })
+    host.read(&path).map_err(|error| LoadError::File { path, error })
 }
 
 struct Loader<'a> {
@@ -121,13 +107,8 @@ impl Loader<'_> {
             if line.is_empty() || line[0] == b'#' {
                 continue;
             }
-            let refused = |message: String| LoadError::Line {
-                number: index + 1,
-                text: line.to_vec(),
-                message,
-            };
-            let words = quote::split_args(line)
-                .map_err(|_| refused("Unbalanced quotes in configuration line".into()))?;
+            let refused = |message: String| LoadError::Line { number: index + 1, text: line.to_vec(), message };
+            let words = quote::split_args(line).map_err(|_| refused("Unbalanced quotes in configuration line".into()))?;
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             match words.split_first() {
                 None => {}
@@ -161,30 +142,21 @@ impl Loader<'_> {
     }
 
     fn param(&mut self, param: &'static Param, args: &[&[u8]]) -> Result<(), String> {
-        let source = Source::File {
-            first: self.seen.insert(param.name),
-        };
+        let source = Source::File { first: self.seen.insert(param.name) };
         // A list may be written as one quoted word.
         let split = match args {
-            [list] if param.flags.contains(Flags::MULTI_ARG) && !list.is_empty() => Some(
-                quote::split_args(list).map_err(|_| "Unbalanced quotes in configuration line")?,
-            ),
+            [list] if param.flags.contains(Flags::MULTI_ARG) && !list.is_empty() => {
+                Some(quote::split_args(list).map_err(|_| "Unbalanced quotes in configuration line")?)
+            }
             _ => None,
         };
         match split {
-            Some(words) => param.parse(
-                self.config,
-                &words.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-                source,
-            )?,
+            Some(words) => param.parse(self.config, &words.iter().map(Vec::as_slice).collect::<Vec<_>>(), source)?,
             None => param.parse(self.config, args, source)?,
         }
         if param.name == "dir" {
             // At once, so that relative names in the lines that follow mean what they say.
-            self.config.dir = self
-                .host
-                .change_dir(&self.config.dir)
-                .map_err(|error| reason(&error))?;
+            self.config.dir = self.host.change_dir(&self.config.dir).map_err(|error| reason(&error))?;
         }
         Ok(())
     }
@@ -192,14 +164,8 @@ impl Loader<'_> {
 
 fn trimmed(line: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let start = line
-        .iter()
-        .position(|byte| !blank(byte))
-        .unwrap_or(line.len());
-    let end = line
-        .iter()
-        .rposition(|byte| !blank(byte))
-        .map_or(start, |last| last + 1);
+    let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
     &line[start..end]
 }
 
@@ -219,19 +185,12 @@ pub(super) mod tests {
 
     impl Host for Paper {
         fn read(&mut self, path: &[u8]) -> io::Result<Vec<u8>> {
-            self.files
-                .get(path)
-                .cloned()
-                .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
+            self.files.get(path).cloned().ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
         }
 
         fn expand(&mut self, pattern: &[u8]) -> Vec<Text> {
             let case = crate::util::glob::Case::Sensitive;
-            self.files
-                .keys()
-                .filter(|path| crate::util::glob::matches(pattern, path, case))
-                .cloned()
-                .collect()
+            self.files.keys().filter(|path| crate::util::glob::matches(pattern, path, case)).cloned().collect()
         }
 
         fn change_dir(&mut self, path: &[u8]) -> io::Result<Text> {
@@ -263,8 +222,7 @@ pub(super) mod tests {
 
     fn read_with(text: &str, host: &mut Paper) -> Result<Config, String> {
         let mut config = Config::default();
-        load(&mut config, text.as_bytes(), host)
-            .map_err(|error| String::from_utf8_lossy(&error.report("8.0.6")).into_owned())?;
+        load(&mut config, text.as_bytes(), host).map_err(|error| String::from_utf8_lossy(&error.report("8.0.6")).into_owned())?;
         Ok(config)
     }
 
@@ -284,10 +242,7 @@ pub(super) mod tests {
             "# comment\n   # another\n\n\tport\t7000\r\nTIMEOUT '5'\n  logfile \"a\\x20b\"  \nsave ''\nbind a b\n\"maxclients\" 5",
         )
         .unwrap();
-        assert_eq!(
-            (config.port, config.timeout_s, config.maxclients),
-            (7000, 5, 5)
-        );
+        assert_eq!((config.port, config.timeout_s, config.maxclients), (7000, 5, 5));
         assert_eq!(config.logfile, b"a b");
         assert_eq!(config.bind, [b"a", b"b"]);
     }
@@ -303,107 +258,38 @@ pub(super) mod tests {
             ("port 0x10", "argument couldn't be parsed into an integer"),
             ("port ''", "argument couldn't be parsed into an integer"),
             ("port +5", "argument couldn't be parsed into an integer"),
-            (
-                "port \"1\\x00\"",
-                "argument couldn't be parsed into an integer",
-            ),
-            (
-                "port 9223372036854775808",
-                "argument couldn't be parsed into an integer",
-            ),
-            (
-                "port 65536",
-                "argument must be between 0 and 65535 inclusive",
-            ),
-            (
-                "maxclients 0",
-                "argument must be between 1 and 4294967295 inclusive",
-            ),
-            (
-                "databases 2147483648",
-                "argument must be between 1 and 2147483647 inclusive",
-            ),
-            (
-                "list-max-listpack-size 2147483648",
-                "argument must be between -2147483648 and 2147483647 inclusive",
-            ),
-            (
-                "slowlog-log-slower-than -2",
-                "argument must be between -1 and 9223372036854775807 inclusive",
-            ),
-            (
-                "proto-max-bulk-len 1kb",
-                "argument must be between 1048576 and 9223372036854775807 inclusive",
-            ),
-            (
-                "hash-max-listpack-value 9223372036854775808",
-                "argument must be between 0 and 9223372036854775807 inclusive",
-            ),
+            ("port \"1\\x00\"", "argument couldn't be parsed into an integer"),
+            ("port 9223372036854775808", "argument couldn't be parsed into an integer"),
+            ("port 65536", "argument must be between 0 and 65535 inclusive"),
+            ("maxclients 0", "argument must be between 1 and 4294967295 inclusive"),
+            ("databases 2147483648", "argument must be between 1 and 2147483647 inclusive"),
+            ("list-max-listpack-size 2147483648", "argument must be between -2147483648 and 2147483647 inclusive"),
+            ("slowlog-log-slower-than -2", "argument must be between -1 and 9223372036854775807 inclusive"),
+            ("proto-max-bulk-len 1kb", "argument must be between 1048576 and 9223372036854775807 inclusive"),
+            ("hash-max-listpack-value 9223372036854775808", "argument must be between 0 and 9223372036854775807 inclusive"),
             ("maxmemory -1", "argument must be a memory value"),
             ("maxmemory 1tb", "argument must be a memory value"),
-            (
-                "maxmemory-clients 101%",
-                "percentage argument must be less or equal to 100",
-            ),
-            (
-                "maxmemory-clients 10.5%",
-                "argument must be a memory or percent value",
-            ),
-            (
-                "maxmemory-clients 010%",
-                "argument must be a memory or percent value",
-            ),
+            ("maxmemory-clients 101%", "percentage argument must be less or equal to 100"),
+            ("maxmemory-clients 10.5%", "argument must be a memory or percent value"),
+            ("maxmemory-clients 010%", "argument must be a memory or percent value"),
             ("daemonize maybe", "argument must be 'yes' or 'no'"),
-            (
-                "loglevel loud",
-                "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
-            ),
-            (
-                "enable-debug-command x",
-                "argument(s) must be one of the following: no, yes, local",
-            ),
-            (
-                "oom-score-adj x",
-                "argument(s) must be one of the following: no, yes, relative, absolute",
-            ),
+            ("loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
+            ("enable-debug-command x", "argument(s) must be one of the following: no, yes, local"),
+            ("oom-score-adj x", "argument(s) must be one of the following: no, yes, relative, absolute"),
             ("replicaof ''", "wrong number of arguments"),
-            (
-                "supervised x",
-                "argument(s) must be one of the following: upstart, systemd, auto, no",
-            ),
-            (
-                "unixsocketperm 778",
-                "argument couldn't be parsed as an octal number",
-            ),
-            (
-                "unixsocketperm 1000",
-                "argument must be between 0 and 777 inclusive",
-            ),
-            (
-                "unixsocketperm -1",
-                "argument must be between 0 and 777 inclusive",
-            ),
+            ("supervised x", "argument(s) must be one of the following: upstart, systemd, auto, no"),
+            ("unixsocketperm 778", "argument couldn't be parsed as an octal number"),
+            ("unixsocketperm 1000", "argument must be between 0 and 777 inclusive"),
+            ("unixsocketperm -1", "argument must be between 0 and 777 inclusive"),
             ("port \"6379", "Unbalanced quotes in configuration line"),
-            (
-                "port 6379 \"a\"b",
-                "Unbalanced quotes in configuration line",
-            ),
+            ("port 6379 \"a\"b", "Unbalanced quotes in configuration line"),
             ("save 900", "Invalid save parameters"),
             ("save \"900 1\" 300", "Invalid save parameters"),
-            (
-                "client-output-buffer-limit ''",
-                "Wrong number of arguments in buffer limit configuration.",
-            ),
+            ("client-output-buffer-limit ''", "Wrong number of arguments in buffer limit configuration."),
             ("oom-score-adj-values 1 2", "wrong number of arguments"),
-            (
-                "shutdown-on-sigint",
-                "argument(s) must be one of the following: default, save, nosave, now, force",
-            ),
+            ("shutdown-on-sigint", "argument(s) must be one of the following: default, save, nosave, now, force"),
             ("rename-command", BAD_DIRECTIVE),
-            (
-                "rename-command nosuch foo",
-                "No such command in rename-command",
-            ),
+            ("rename-command nosuch foo", "No such command in rename-command"),
             ("include", BAD_DIRECTIVE),
             ("include a b", BAD_DIRECTIVE),
             ("user", BAD_DIRECTIVE),
@@ -411,17 +297,11 @@ pub(super) mod tests {
             ("nosuch", BAD_DIRECTIVE),
             ("nosuch 1", BAD_DIRECTIVE),
             ("io-threads-do-reads", BAD_DIRECTIVE),
-            (
-                "sentinel monitor a",
-                "sentinel directive while not in sentinel mode",
-            ),
+            ("sentinel monitor a", "sentinel directive while not in sentinel mode"),
             ("replicaof 127.0.0.1 abc", "Invalid master port"),
             ("replicaof 127.0.0.1", "wrong number of arguments"),
             ("dir /nonexistent", "No such file or directory"),
-            (
-                "dbfilename a/b",
-                "dbfilename can't be a path, just a filename",
-            ),
+            ("dbfilename a/b", "dbfilename can't be a path, just a filename"),
         ] {
             assert_eq!(verdict(line), message, "{line}");
         }
@@ -471,10 +351,7 @@ pub(super) mod tests {
             ("save 900 1", "snapshots"),
         ] {
             let message = verdict(line);
-            assert!(
-                message.ends_with(&format!("this server has no {part}")),
-                "{line}: {message}"
-            );
+            assert!(message.ends_with(&format!("this server has no {part}")), "{line}: {message}");
         }
     }
 
@@ -491,31 +368,15 @@ pub(super) mod tests {
     #[test]
     fn includes_are_read_in_place() {
         let mut host = Paper::default();
-        host.files
-            .insert(b"one.conf".to_vec(), b"port 1\ntimeout 7".to_vec());
+        host.files.insert(b"one.conf".to_vec(), b"port 1\ntimeout 7".to_vec());
         host.files.insert(b"two.conf".to_vec(), b"port 2".to_vec());
-        host.files
-            .insert(b"self.conf".to_vec(), b"include self.conf".to_vec());
-        host.files
-            .insert(b"bad.conf".to_vec(), b"\n\nport x".to_vec());
-        assert_eq!(
-            read_with("port 9\ninclude one.conf", &mut host)
-                .unwrap()
-                .port,
-            1
-        );
+        host.files.insert(b"self.conf".to_vec(), b"include self.conf".to_vec());
+        host.files.insert(b"bad.conf".to_vec(), b"\n\nport x".to_vec());
+        assert_eq!(read_with("port 9\ninclude one.conf", &mut host).unwrap().port, 1);
         let config = read_with("include [ot]*.conf\ntimeout 8", &mut host).unwrap();
         assert_eq!((config.port, config.timeout_s), (2, 8));
-        assert!(
-            read_with("include self.conf", &mut host)
-                .unwrap_err()
-                .contains("nested too deeply")
-        );
-        assert!(
-            read_with("include bad.conf", &mut host)
-                .unwrap_err()
-                .contains("at line 3")
-        );
+        assert!(read_with("include self.conf", &mut host).unwrap_err().contains("nested too deeply"));
+        assert!(read_with("include bad.conf", &mut host).unwrap_err().contains("at line 3"));
         assert_eq!(
             read_with("include none.conf", &mut host).unwrap_err(),
             "Fatal error, can't open config file 'none.conf': No such file or directory\n"
@@ -525,18 +386,9 @@ pub(super) mod tests {
     #[test]
     fn the_host_hears_of_commands_users_and_the_directory() {
         let mut host = Paper::default();
-        let config = read_with(
-            "rename-command flushall \"\"\nRENAME-COMMAND get gat\nuser foo on ~*\ndir /data/.",
-            &mut host,
-        )
-        .unwrap();
-        assert_eq!(
-            host.renamed,
-            [
-                (b"flushall".to_vec(), Vec::new()),
-                (b"get".to_vec(), b"gat".to_vec())
-            ]
-        );
+        let config =
+            read_with("rename-command flushall \"\"\nRENAME-COMMAND get gat\nuser foo on ~*\ndir /data/.", &mut host).unwrap();
+        assert_eq!(host.renamed, [(b"flushall".to_vec(), Vec::new()), (b"get".to_vec(), b"gat".to_vec())]);
         assert_eq!(host.users, [b"foo on ~*"]);
         assert_eq!(config.dir, b"/data");
     }

@@ -15,10 +15,7 @@ use crate::util::glob::{self, Case};
 pub fn get(config: &Config, queries: &[&[u8]]) -> Vec<(Text, Text)> {
     let mut answer: Vec<(Text, Text)> = Vec::new();
     let mut add = |name: &[u8], value: Text| {
-        if !answer
-            .iter()
-            .any(|(known, _)| known.eq_ignore_ascii_case(name))
-        {
+        if !answer.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
             answer.push((name.to_vec(), value));
         }
     };
@@ -30,10 +27,7 @@ pub fn get(config: &Config, queries: &[&[u8]]) -> Vec<(Text, Text)> {
             continue;
         }
         for param in params::all().filter(|param| !param.flags.contains(Flags::HIDDEN)) {
-            for name in param
-                .names()
-                .filter(|name| glob::matches(query, name.as_bytes(), Case::Insensitive))
-            {
+            for name in param.names().filter(|name| glob::matches(query, name.as_bytes(), Case::Insensitive)) {
                 add(name.as_bytes(), param.show(config));
             }
         }
@@ -48,48 +42,21 @@ mod tests {
     fn names(queries: &[&str]) -> Vec<String> {
         let queries: Vec<&[u8]> = queries.iter().map(|query| query.as_bytes()).collect();
         let answer = get(&Config::default(), &queries);
-        answer
-            .into_iter()
-            .map(|(name, _)| String::from_utf8(name).unwrap())
-            .collect()
+        answer.into_iter().map(|(name, _)| String::from_utf8(name).unwrap()).collect()
     }
 
     #[test]
     fn names_are_echoed_and_patterns_list() {
         assert_eq!(names(&["MaxMemory"]), ["MaxMemory"]);
         assert_eq!(names(&["maxmemory", "MAXMEMORY"]), ["maxmemory"]);
-        assert_eq!(
-            names(&["hash-max-ziplist-entries"]),
-            ["hash-max-ziplist-entries"]
-        );
-        assert_eq!(
-            names(&["hash-max-*-entries"]),
-            ["hash-max-listpack-entries", "hash-max-ziplist-entries"]
-        );
+        assert_eq!(names(&["hash-max-ziplist-entries"]), ["hash-max-ziplist-entries"]);
+        assert_eq!(names(&["hash-max-*-entries"]), ["hash-max-listpack-entries", "hash-max-ziplist-entries"]);
         assert_eq!(names(&["*of"]), ["replicaof", "slaveof"]);
         assert_eq!(names(&["[m]aXmemory"]), ["maxmemory"]);
-        assert_eq!(
-            names(&["server?cpulist"]),
-            ["server-cpulist", "server_cpulist"]
-        );
-        assert_eq!(
-            names(&["maxmemory*", "maxmemory"])
-                .iter()
-                .filter(|name| *name == "maxmemory")
-                .count(),
-            1
-        );
+        assert_eq!(names(&["server?cpulist"]), ["server-cpulist", "server_cpulist"]);
+        assert_eq!(names(&["maxmemory*", "maxmemory"]).iter().filter(|name| *name == "maxmemory").count(), 1);
         assert_eq!(names(&["bind", "port"]), ["bind", "port"]);
-        for nothing in [
-            "nosuch",
-            "include",
-            "user",
-            "rename-command",
-            "maxmemor\\y",
-            "maxmemory\\*",
-            "maxmemory\0x",
-            "",
-        ] {
+        for nothing in ["nosuch", "include", "user", "rename-command", "maxmemor\\y", "maxmemory\\*", "maxmemory\0x", ""] {
             assert!(names(&[nothing]).is_empty(), "{nothing}");
         }
     }
@@ -99,11 +66,7 @@ mod tests {
         assert_eq!(names(&["key-load-delay"]), ["key-load-delay"]);
         assert!(names(&["key-load*"]).is_empty());
         assert_eq!(names(&["primaryauth"]), ["primaryauth"]);
-        assert!(
-            !names(&["*"])
-                .iter()
-                .any(|name| name == "primaryauth" || name == "key-load-delay")
-        );
+        assert!(!names(&["*"]).iter().any(|name| name == "primaryauth" || name == "key-load-delay"));
     }
 
     /// The number of names in the genuine 8.0.6's answer.

@@ -55,42 +55,20 @@ pub fn change_dir(name: &[u8]) -> io::Result<Text> {
 /// The existing paths a pattern stands for, sorted. Each component is matched on its own, so that no wildcard crosses a `/`;
 /// hidden files have to be named by a leading dot.
 pub fn expand(pattern: &[u8]) -> Vec<Text> {
-    let mut found = vec![if pattern.starts_with(b"/") {
-        PathBuf::from("/")
-    } else {
-        PathBuf::new()
-    }];
-    for part in pattern
-        .split(|byte| *byte == b'/')
-        .filter(|part| !part.is_empty())
-    {
+    let mut found = vec![if pattern.starts_with(b"/") { PathBuf::from("/") } else { PathBuf::new() }];
+    for part in pattern.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
         found = match has_wildcard(part) {
-            true => found
-                .iter()
-                .flat_map(|folder| matches_in(folder, part))
-                .take(MATCHES_MAX)
-                .collect(),
-            false => found
-                .iter()
-                .map(|folder| folder.join(path(part)))
-                .filter(|path| path.exists())
-                .collect(),
+            true => found.iter().flat_map(|folder| matches_in(folder, part)).take(MATCHES_MAX).collect(),
+            false => found.iter().map(|folder| folder.join(path(part))).filter(|path| path.exists()).collect(),
         };
     }
-    let mut names: Vec<Text> = found
-        .into_iter()
-        .map(|path| path.into_os_string().into_vec())
-        .collect();
+    let mut names: Vec<Text> = found.into_iter().map(|path| path.into_os_string().into_vec()).collect();
     names.sort();
     names
 }
 
 fn matches_in(folder: &Path, part: &[u8]) -> Vec<PathBuf> {
-    let here = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(entries) = std::fs::read_dir(here) else {
         return Vec::new();
     };
@@ -99,8 +77,7 @@ fn matches_in(folder: &Path, part: &[u8]) -> Vec<PathBuf> {
         .map(|entry| entry.file_name())
         .filter(|name| {
             let name = name.as_bytes();
-            (part.starts_with(b".") || !name.starts_with(b"."))
-                && glob::matches(part, name, Case::Sensitive)
+            (part.starts_with(b".") || !name.starts_with(b".")) && glob::matches(part, name, Case::Sensitive)
         })
         .map(|name| folder.join(name))
         .collect()
@@ -117,14 +94,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("a/x")).unwrap();
         fs::create_dir_all(at("b")).unwrap();
-        for name in [
-            "a/2.conf",
-            "a/1.conf",
-            "a/.hidden.conf",
-            "a/x/3.conf",
-            "b/4.conf",
-            "b/5.txt",
-        ] {
+        for name in ["a/2.conf", "a/1.conf", "a/.hidden.conf", "a/x/3.conf", "b/4.conf", "b/5.txt"] {
             fs::write(at(name), "").unwrap();
         }
         let expand_in = |pattern: &str| {
@@ -139,9 +109,6 @@ mod tests {
         assert_eq!(expand_in("a/.*"), ["a/.hidden.conf"]);
         assert_eq!(expand_in("[b]/4.conf"), ["b/4.conf"]);
         assert!(expand_in("*/none").is_empty());
-        assert_eq!(
-            read(b"/nonexistent/file").unwrap_err().raw_os_error(),
-            Some(libc::ENOENT)
-        );
+        assert_eq!(read(b"/nonexistent/file").unwrap_err().raw_os_error(), Some(libc::ENOENT));
     }
 }

@@ -94,10 +94,7 @@ pub struct Field<T: 'static> {
 /// `field!(port)`: the [`Field`] of `Config::port`.
 macro_rules! field {
     ($name:ident) => {
-        &$crate::config::param::Field {
-            get: |config| &config.$name,
-            get_mut: |config| &mut config.$name,
-        }
+        &$crate::config::param::Field { get: |config| &config.$name, get_mut: |config| &mut config.$name }
     };
 }
 pub(super) use field;
@@ -243,16 +240,7 @@ pub struct Param {
 impl Param {
     /// An entry without aliases, flags and hook.
     pub(super) const fn new(name: &'static str, kind: Kind, default: &'static str) -> Param {
-        Param {
-            name,
-            aliases: &[],
-            valkey: &[],
-            kind,
-            default,
-            flags: Flags::empty(),
-            hook: Hook::Nothing,
-            absent: None,
-        }
+        Param { name, aliases: &[], valkey: &[], kind, default, flags: Flags::empty(), hook: Hook::Nothing, absent: None }
     }
 
     /// Older names of the same parameter.
@@ -297,9 +285,7 @@ impl Param {
 
     /// Whether `name` is one of its names, in any case.
     pub fn is_called(&self, name: &[u8]) -> bool {
-        self.names()
-            .chain(self.valkey.iter().copied())
-            .any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+        self.names().chain(self.valkey.iter().copied()).any(|own| own.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The names CONFIG GET lists, the canonical one first.
@@ -310,22 +296,16 @@ impl Param {
     /// Reads `words` into `config`. Leaves the field as it was or half changed on error: callers work on a copy.
     ///
     /// The error is the text upstream prints behind the directive.
-    pub fn parse(
-        &self,
-        config: &mut Config,
-        words: &[&[u8]],
-        source: Source,
-    ) -> Result<(), String> {
+    pub fn parse(&self, config: &mut Config, words: &[&[u8]], source: Source) -> Result<(), String> {
         match (&self.kind, words) {
             (Kind::Special(special), _) => (special.parse)(config, words, source)?,
             (kind, [word]) => kind.parse(config, word)?,
             _ => return Err("wrong number of arguments".into()),
         }
         match self.absent {
-            Some(part) if self.show(config) != self.show(&Config::default()) => Err(format!(
-                "only the value '{}' is possible for '{}': this server has no {part}",
-                self.default, self.name
-            )),
+            Some(part) if self.show(config) != self.show(&Config::default()) => {
+                Err(format!("only the value '{}' is possible for '{}': this server has no {part}", self.default, self.name))
+            }
             _ => Ok(()),
         }
     }
@@ -334,11 +314,9 @@ impl Param {
     pub(super) fn reset(&self, config: &mut Config) {
         let outcome = match (&self.kind, self.default) {
             (Kind::Special(special), "") => (special.parse)(config, &[b""], Source::Set),
-            (Kind::Special(special), list) => (special.parse)(
-                config,
-                &list.split(' ').map(str::as_bytes).collect::<Vec<_>>(),
-                Source::Set,
-            ),
+            (Kind::Special(special), list) => {
+                (special.parse)(config, &list.split(' ').map(str::as_bytes).collect::<Vec<_>>(), Source::Set)
+            }
             (kind, word) => kind.parse(config, word.as_bytes()),
         };
         debug_assert!(outcome.is_ok(), "default of {}: {outcome:?}", self.name);
@@ -377,10 +355,7 @@ impl Param {
                 ClientsMemory::Percent(_) => self.show(config),
             }],
             Kind::Str(field, _) => vec![quote::repr((field.get)(config))],
-            Kind::OptStr(field) => (field.get)(config)
-                .iter()
-                .map(|text| quote::repr(text))
-                .collect(),
+            Kind::OptStr(field) => (field.get)(config).iter().map(|text| quote::repr(text)).collect(),
             Kind::Special(special) => (special.lines)(config),
             Kind::Bool(_) | Kind::Int { .. } | Kind::Octal(_) | Kind::Enum(_) => {
                 vec![self.show(config)]
@@ -392,22 +367,12 @@ impl Param {
 impl Kind {
     /// A number between `min` and `max`.
     pub(super) const fn int(field: &'static dyn IntField, min: i64, max: i64) -> Kind {
-        Kind::Int {
-            field,
-            min,
-            max,
-            clamp: None,
-        }
+        Kind::Int { field, min, max, clamp: None }
     }
 
     /// A number of bytes between `min` and `max`.
     pub(super) const fn memory(field: &'static Field<u64>, min: u64, max: u64) -> Kind {
-        Kind::Memory {
-            field,
-            min,
-            max,
-            floor: 0,
-        }
+        Kind::Memory { field, min, max, floor: 0 }
     }
 
     /// A text without further rules.
@@ -418,29 +383,17 @@ impl Kind {
     fn parse(&self, config: &mut Config, word: &[u8]) -> Result<(), String> {
         match self {
             Kind::Bool(field) => {
-                *(field.get_mut)(config) =
-                    parse_bool(word).ok_or("argument must be 'yes' or 'no'")?;
+                *(field.get_mut)(config) = parse_bool(word).ok_or("argument must be 'yes' or 'no'")?;
             }
-            Kind::Int {
-                field,
-                min,
-                max,
-                clamp,
-            } => {
-                let value =
-                    number::parse_i64(word).ok_or("argument couldn't be parsed into an integer")?;
+            Kind::Int { field, min, max, clamp } => {
+                let value = number::parse_i64(word).ok_or("argument couldn't be parsed into an integer")?;
                 let clamped = clamp.map_or(value, |(least, most)| value.clamp(least, most));
                 if !(*min..=*max).contains(&value) || !field.set(config, clamped) {
                     return Err(outside(*min, *max));
                 }
             }
             Kind::Octal(field) => *(field.get_mut)(config) = parse_mode(word)?,
-            Kind::Memory {
-                field,
-                min,
-                max,
-                floor,
-            } => {
+            Kind::Memory { field, min, max, floor } => {
                 let value = units::parse_memory(word).ok_or("argument must be a memory value")?;
                 if !(*min..=*max).contains(&value) {
                     return Err(outside(*min, *max));
@@ -452,9 +405,7 @@ impl Kind {
                 check(word)?;
                 *(field.get_mut)(config) = word.to_vec();
             }
-            Kind::OptStr(field) => {
-                *(field.get_mut)(config) = Some(word.to_vec()).filter(|text| !text.is_empty())
-            }
+            Kind::OptStr(field) => *(field.get_mut)(config) = Some(word.to_vec()).filter(|text| !text.is_empty()),
             Kind::Enum(field) => {
                 if !field.set(config, word) {
                     return Err(one_of(&field.names()));
@@ -468,10 +419,7 @@ impl Kind {
 
 /// The message that lists what is possible.
 pub(super) fn one_of(names: &[&str]) -> String {
-    format!(
-        "argument(s) must be one of the following: {}",
-        names.join(", ")
-    )
+    format!("argument(s) must be one of the following: {}", names.join(", "))
 }
 
 fn outside(min: impl std::fmt::Display, max: impl std::fmt::Display) -> String {
@@ -497,10 +445,7 @@ fn parse_mode(word: &[u8]) -> Result<u32, String> {
     if !digits.iter().all(|digit| matches!(digit, b'0'..=b'7')) {
         return Err("argument couldn't be parsed as an octal number".into());
     }
-    let mode = digits.iter().fold(0u32, |mode, digit| {
-        mode.saturating_mul(8)
-            .saturating_add(u32::from(digit - b'0'))
-    });
+    let mode = digits.iter().fold(0u32, |mode, digit| mode.saturating_mul(8).saturating_add(u32::from(digit - b'0')));
     match mode {
         0 => Ok(0),
         mode if mode <= 0o777 && !negative => Ok(mode),
@@ -513,18 +458,16 @@ fn parse_clients_memory(word: &[u8]) -> Result<ClientsMemory, String> {
         Some(0) => Ok(ClientsMemory::Bytes(0)),
         Some(percent @ 1..=100) => Ok(ClientsMemory::Percent(percent as u8)),
         Some(_) => Err("percentage argument must be less or equal to 100".into()),
-        None => units::parse_memory(word)
-            .map(ClientsMemory::Bytes)
-            .ok_or_else(|| "argument must be a memory or percent value".into()),
+        None => {
+            units::parse_memory(word).map(ClientsMemory::Bytes).ok_or_else(|| "argument must be a memory or percent value".into())
+        }
     }
 }
 
 /// A size in the largest unit that divides it, as the rewritten file shows it.
 pub(super) fn with_unit(bytes: u64) -> Text {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "gb"), (1 << 20, "mb"), (1 << 10, "kb")];
-    let unit = UNITS
-        .iter()
-        .find(|(scale, _)| bytes != 0 && bytes.is_multiple_of(*scale));
+    let unit = UNITS.iter().find(|(scale, _)| bytes != 0 && bytes.is_multiple_of(*scale));
     match unit {
         Some((scale, name)) => format!("{}{name}", bytes / scale).into(),
         None => bytes.to_string().into(),

@@ -51,17 +51,12 @@ const UNEXPLAINED: [&str; 29] = [
 ];
 
 fn active() -> impl Iterator<Item = &'static str> {
-    SHIPPED
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    SHIPPED.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn examples() -> impl Iterator<Item = &'static str> {
     let is_example = |rest: &&str| rest.starts_with(|first: char| first.is_ascii_lowercase());
-    SHIPPED
-        .lines()
-        .filter_map(|line| line.strip_prefix('#'))
-        .filter(is_example)
+    SHIPPED.lines().filter_map(|line| line.strip_prefix('#')).filter(is_example)
 }
 
 fn name(line: &str) -> &str {
@@ -76,12 +71,7 @@ fn param(line: &str) -> &'static Param {
 fn read(text: &str) -> Config {
     let mut config = Config::default();
     let outcome = load(&mut config, text.as_bytes(), &mut Paper::default());
-    outcome.unwrap_or_else(|error| {
-        panic!(
-            "{}",
-            String::from_utf8_lossy(&error.report(crate::util::version::REDIS))
-        )
-    });
+    outcome.unwrap_or_else(|error| panic!("{}", String::from_utf8_lossy(&error.report(crate::util::version::REDIS))));
     config
 }
 
@@ -111,10 +101,7 @@ fn every_example_is_of_something_unset() {
             continue;
         }
         let param = param(line);
-        assert!(
-            param.show(&Config::default()).is_empty(),
-            "{line} has a default"
-        );
+        assert!(param.show(&Config::default()).is_empty(), "{line} has a default");
         assert_ne!(read(line), Config::default(), "{line}");
     }
 }
@@ -122,18 +109,10 @@ fn every_example_is_of_something_unset() {
 #[test]
 fn nothing_that_works_is_missing() {
     let named: BTreeSet<&str> = active().chain(examples()).map(name).collect();
-    let is_unexplained = |param: &Param| {
-        UNEXPLAINED
-            .iter()
-            .any(|prefix| param.name.starts_with(prefix))
-    };
+    let is_unexplained = |param: &Param| UNEXPLAINED.iter().any(|prefix| param.name.starts_with(prefix));
     for param in params::all().filter(|param| !param.flags.contains(Flags::HIDDEN)) {
         if !is_unexplained(param) {
-            assert!(
-                named.contains(param.name),
-                "{} is not explained",
-                param.name
-            );
+            assert!(named.contains(param.name), "{} is not explained", param.name);
         }
     }
 }
@@ -142,9 +121,6 @@ fn nothing_that_works_is_missing() {
 fn its_lines_are_plain() {
     for line in SHIPPED.lines() {
         assert!(line.len() <= 124 && line.trim_end() == line, "{line}");
-        assert!(
-            line.starts_with('#') || quote::split_args(line.as_bytes()).is_ok(),
-            "{line}"
-        );
+        assert!(line.starts_with('#') || quote::split_args(line.as_bytes()).is_ok(), "{line}");
     }
 }

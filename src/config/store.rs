@@ -29,12 +29,9 @@ pub fn rewrite_file(path: &Path, config: &Config, all: bool) -> io::Result<()> {
 /// untouched, and the temporary one gone.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = fs::metadata(&target)
-        .ok()
-        .map(|metadata| metadata.permissions().mode() & 0o7777);
+    let mode = fs::metadata(&target).ok().map(|metadata| metadata.permissions().mode() & 0o7777);
     let temporary = temporary_name(&target)?;
-    let outcome =
-        write_synced(&temporary, content, mode).and_then(|()| fs::rename(&temporary, &target));
+    let outcome = write_synced(&temporary, content, mode).and_then(|()| fs::rename(&temporary, &target));
     if outcome.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -43,26 +40,17 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn temporary_name(target: &Path) -> io::Result<PathBuf> {
-    let mut name = target
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_owned();
+    let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{:016x}.tmp", random::u64()));
     Ok(target.with_file_name(name))
 }
 
 fn write_synced(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(NEW_FILE_MODE)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(path)?;
     file.write_all(content)?;
     if let Some(mode) = mode {
         file.set_permissions(Permissions::from_mode(mode))?;
@@ -86,19 +74,8 @@ mod tests {
         assert_eq!(mode(&path), NEW_FILE_MODE);
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         replace(&path, b"two").unwrap();
-        assert_eq!(
-            (fs::read(&path).unwrap(), mode(&path)),
-            (b"two".to_vec(), 0o640)
-        );
-        rewrite_file(
-            &path,
-            &Config {
-                port: 5,
-                ..Config::default()
-            },
-            false,
-        )
-        .unwrap();
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"two".to_vec(), 0o640));
+        rewrite_file(&path, &Config { port: 5, ..Config::default() }, false).unwrap();
         assert!(fs::read(&path).unwrap().ends_with(b"\nport 5\n"));
         let link = folder.path().join("link.conf");
         std::os::unix::fs::symlink("redis.conf", &link).unwrap();

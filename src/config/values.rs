@@ -14,18 +14,12 @@ pub trait Named: Copy + PartialEq + 'static {
 
     /// The spelling CONFIG GET answers.
     fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(name, _)| name)
+        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
     }
 
     /// The variant called `text`.
     fn from_name(text: &[u8]) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text))
-            .map(|(_, value)| *value)
+        Self::NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|(_, value)| *value)
     }
 }
 
@@ -82,12 +76,8 @@ pub enum OomScoreAdj {
 }
 
 impl Named for OomScoreAdj {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("no", Self::No),
-        ("yes", Self::Relative),
-        ("relative", Self::Relative),
-        ("absolute", Self::Absolute),
-    ];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("no", Self::No), ("yes", Self::Relative), ("relative", Self::Relative), ("absolute", Self::Absolute)];
 }
 
 named!(
@@ -134,26 +124,17 @@ impl MaxmemoryPolicy {
     /// Whether only keys with a time to live are candidates.
     pub fn volatile_only(self) -> bool {
         use MaxmemoryPolicy::*;
-        matches!(
-            self,
-            VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl
-        )
+        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
     }
 
     /// Whether keys carry an access frequency instead of an access time.
     pub fn uses_lfu(self) -> bool {
-        matches!(
-            self,
-            MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu
-        )
+        matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
     }
 
     /// Whether candidates are ranked by access time.
     pub fn uses_lru(self) -> bool {
-        matches!(
-            self,
-            MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru
-        )
+        matches!(self, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru)
     }
 }
 
@@ -275,10 +256,7 @@ mod tests {
     fn names_are_read_in_any_case_and_shown_in_the_first_spelling() {
         assert_eq!(LogLevel::from_name(b"WARNING"), Some(LogLevel::Warning));
         assert_eq!(LogLevel::from_name(b"warn"), None);
-        assert_eq!(
-            OomScoreAdj::from_name(b"relative"),
-            Some(OomScoreAdj::Relative)
-        );
+        assert_eq!(OomScoreAdj::from_name(b"relative"), Some(OomScoreAdj::Relative));
         assert_eq!(OomScoreAdj::Relative.name(), "yes");
     }
 

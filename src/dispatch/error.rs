@@ -8,8 +8,7 @@ pub struct CmdError(pub Cow<'static, [u8]>);
 
 impl CmdError {
     pub const SYNTAX: CmdError = CmdError::text("ERR syntax error");
-    pub const WRONG_TYPE: CmdError =
-        CmdError::text("WRONGTYPE Operation against a key holding the wrong kind of value");
+    pub const WRONG_TYPE: CmdError = CmdError::text("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub const NOT_AN_INTEGER: CmdError = CmdError::text("ERR value is not an integer or out of range");
     pub const NOT_A_FLOAT: CmdError = CmdError::text("ERR value is not a valid float");
     pub const NO_SUCH_KEY: CmdError = CmdError::text("ERR no such key");
@@ -18,8 +17,7 @@ impl CmdError {
     pub const OUT_OF_RANGE_POSITIVE: CmdError = CmdError::text("ERR value is out of range, must be positive");
     pub const DB_INDEX: CmdError = CmdError::text("ERR DB index is out of range");
     pub const OOM: CmdError = CmdError::text("OOM command not allowed when used memory > 'maxmemory'.");
-    pub const STRING_TOO_LONG: CmdError =
-        CmdError::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    pub const STRING_TOO_LONG: CmdError = CmdError::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     pub const INCR_OVERFLOW: CmdError = CmdError::text("ERR increment or decrement would overflow");
     pub const INCR_NAN: CmdError = CmdError::text("ERR increment would produce NaN or Infinity");
     pub const INVALID_CURSOR: CmdError = CmdError::text("ERR invalid cursor");

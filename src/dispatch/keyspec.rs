@@ -78,7 +78,10 @@ pub enum Begin {
     /// At this argument.
     Index(i32),
     /// Behind the first such word at or after `from` (from the end, backwards, if negative).
-    Keyword { word: &'static str, from: i32 },
+    Keyword {
+        word: &'static str,
+        from: i32,
+    },
     Unknown,
 }
 
@@ -87,9 +90,17 @@ pub enum Begin {
 pub enum Find {
     /// Up to `last` (relative to the first key, or from the end if negative), every `step`; `limit` > 1 takes
     /// only that fraction of the rest.
-    Range { last: i32, step: i32, limit: i32 },
+    Range {
+        last: i32,
+        step: i32,
+        limit: i32,
+    },
     /// Argument `count` holds how many keys there are, the first being argument `first` (both relative).
-    Number { count: i32, first: i32, step: i32 },
+    Number {
+        count: i32,
+        first: i32,
+        step: i32,
+    },
     Unknown,
 }
 

@@ -123,10 +123,8 @@ impl Server {
             return Outcome::Done;
         }
         self.feed_monitors(id, cmd, args);
-        self.env.no_touch = self
-            .clients
-            .get(id)
-            .is_some_and(|client| client.has(ClientFlags::NO_TOUCH) && cmd.spec.name != "TOUCH");
+        self.env.no_touch =
+            self.clients.get(id).is_some_and(|client| client.has(ClientFlags::NO_TOUCH) && cmd.spec.name != "TOUCH");
         let done = self.call(id, cmd, args, reply, Origin::Client);
         self.env.no_touch = false;
         if self.blocked.has_ready() {
@@ -196,8 +194,7 @@ impl Server {
             "MODULE" => (self.env.config.enable_module_command, "MODULE"),
             _ => return None,
         };
-        let local = client.has(ClientFlags::UNIX_SOCKET)
-            || client.peer.is_some_and(|peer| peer.ip().is_loopback());
+        let local = client.has(ClientFlags::UNIX_SOCKET) || client.peer.is_some_and(|peer| peer.ip().is_loopback());
         if allow.permits(local) {
             return None;
         }

@@ -43,11 +43,7 @@ pub struct TooLong;
 #[inline]
 pub const fn good_size(len_bytes: usize) -> usize {
     if len_bytes <= 64 {
-        return if len_bytes == 0 {
-            8
-        } else {
-            (len_bytes + 7) & !7
-        };
+        return if len_bytes == 0 { 8 } else { (len_bytes + 7) & !7 };
     }
     // Between 2^k (excluded) and 2^(k+1) (included) the classes are 2^(k-2) apart.
     let step_log2 = (len_bytes - 1).ilog2() - 2;
@@ -90,9 +86,7 @@ impl Blob {
         let layout = layout_of(len);
         // SAFETY: `good_size` never answers 0, so the layout has a size.
         let raw = unsafe { alloc_zeroed(layout) };
-        let Some(ptr) = NonNull::new(raw) else {
-            handle_alloc_error(layout)
-        };
+        let Some(ptr) = NonNull::new(raw) else { handle_alloc_error(layout) };
         let mut blob = Blob { ptr };
         // SAFETY: the block is `good_size(len)` bytes, all zeroed, hence initialised.
         unsafe { blob.store_len(len) };
@@ -194,17 +188,10 @@ impl Blob {
     /// When the range touches the length field, is inverted or ends beyond the blob: the mistake of a program,
     /// as with a slice index.
     #[inline]
-    pub fn splice_gap(
-        &mut self,
-        range: Range<usize>,
-        gap_len: usize,
-    ) -> Result<&mut [u8], TooLong> {
+    pub fn splice_gap(&mut self, range: Range<usize>, gap_len: usize) -> Result<&mut [u8], TooLong> {
         let old = self.len();
         let Range { start, end } = range;
-        assert!(
-            HEADER_BYTES <= start && start <= end && end <= old,
-            "splice of {start}..{end} in a blob of {old}"
-        );
+        assert!(HEADER_BYTES <= start && start <= end && end <= old, "splice of {start}..{end} in a blob of {old}");
         let tail_len = old - end;
         let gap_end = start.checked_add(gap_len).ok_or(TooLong)?;
         let new = gap_end.checked_add(tail_len).ok_or(TooLong)?;
@@ -227,10 +214,7 @@ impl Blob {
     fn move_within(&mut self, from: usize, to: usize, count: usize) {
         if count != 0 && from != to {
             let body = self.body_mut();
-            body.copy_within(
-                from - HEADER_BYTES..from - HEADER_BYTES + count,
-                to - HEADER_BYTES,
-            );
+            body.copy_within(from - HEADER_BYTES..from - HEADER_BYTES + count, to - HEADER_BYTES);
         }
     }
 
@@ -258,9 +242,7 @@ impl Blob {
         // SAFETY: the block came from this allocator with `old_layout` (the invariant of the type), and the new
         // size is neither 0 nor beyond isize::MAX (`layout_of` built it).
         let raw = unsafe { realloc(self.ptr.as_ptr(), old_layout, new_layout.size()) };
-        let Some(ptr) = NonNull::new(raw) else {
-            handle_alloc_error(new_layout)
-        };
+        let Some(ptr) = NonNull::new(raw) else { handle_alloc_error(new_layout) };
         self.ptr = ptr;
         if new_layout.size() > old_layout.size() {
             // SAFETY: from the end of the old block to the end of the new one is ours to write.
@@ -337,10 +319,7 @@ mod tests {
         }
         assert_eq!(
             seen,
-            [
-                8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448,
-                512, 640, 768, 896, 1024, 1280
-            ]
+            [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280]
         );
         assert_eq!(good_size(0), 8);
         assert_eq!(good_size(8192), 8192);
@@ -405,8 +384,7 @@ mod tests {
                         let end = rng.usize(start..=twin.len().min(start + 30));
                         let with: Vec<u8> = (0..rng.usize(0..50)).map(|_| rng.u8(..)).collect();
                         twin.splice(start..end, with.iter().copied());
-                        blob.splice(start + HEADER_BYTES..end + HEADER_BYTES, &with)
-                            .unwrap();
+                        blob.splice(start + HEADER_BYTES..end + HEADER_BYTES, &with).unwrap();
                     }
                 }
                 assert_eq!(&blob.as_slice()[HEADER_BYTES..], &twin[..]);

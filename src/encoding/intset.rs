@@ -92,12 +92,8 @@ impl<'a> Ints<'a> {
     #[inline]
     fn search(self, value: i64) -> Result<usize, usize> {
         match self {
-            Ints::Two(ints) => {
-                ints.binary_search_by_key(&value, |b| i64::from(i16::from_le_bytes(*b)))
-            }
-            Ints::Four(ints) => {
-                ints.binary_search_by_key(&value, |b| i64::from(i32::from_le_bytes(*b)))
-            }
+            Ints::Two(ints) => ints.binary_search_by_key(&value, |b| i64::from(i16::from_le_bytes(*b))),
+            Ints::Four(ints) => ints.binary_search_by_key(&value, |b| i64::from(i32::from_le_bytes(*b))),
             Ints::Eight(ints) => ints.binary_search_by_key(&value, |b| i64::from_le_bytes(*b)),
         }
     }
@@ -154,8 +150,7 @@ impl Intset {
         let [w0, w1, w2, w3, c0, c1, c2, c3, ints @ ..] = bytes else {
             return Err(Malformed::Short);
         };
-        let width =
-            Width::from_field(u32::from_le_bytes([*w0, *w1, *w2, *w3])).ok_or(Malformed::Width)?;
+        let width = Width::from_field(u32::from_le_bytes([*w0, *w1, *w2, *w3])).ok_or(Malformed::Width)?;
         let count = u32::from_le_bytes([*c0, *c1, *c2, *c3]) as usize;
         if count.checked_mul(width as usize) != Some(ints.len()) {
             return Err(Malformed::Count);
@@ -306,11 +301,7 @@ impl Intset {
         let width = Width::needed_by(value);
         let mut wider = Intset::with_room(width, self.len() + 1)?;
         let body = &mut wider.blob.body_mut()[INTS_AT - blob::HEADER_BYTES..];
-        let (below, above) = if value < 0 {
-            (Some(value), None)
-        } else {
-            (None, Some(value))
-        };
+        let (below, above) = if value < 0 { (Some(value), None) } else { (None, Some(value)) };
         let values = below.into_iter().chain(self.iter()).chain(above);
         for (slot, value) in body.chunks_exact_mut(width as usize).zip(values) {
             slot.copy_from_slice(&value.to_le_bytes()[..width as usize]);
@@ -364,11 +355,7 @@ pub struct Iter<'a> {
 impl<'a> Iter<'a> {
     #[inline]
     fn new(ints: Ints<'a>) -> Iter<'a> {
-        Iter {
-            ints,
-            front: 0,
-            back: ints.len(),
-        }
+        Iter { ints, front: 0, back: ints.len() }
     }
 }
 
@@ -421,14 +408,7 @@ mod tests {
     fn is_one_pointer_wide() {
         assert_eq!(size_of::<Option<Intset>>(), 8);
         assert_eq!(Intset::new().as_bytes(), [2, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(
-            (
-                Intset::new().min(),
-                Intset::new().max(),
-                Intset::new().iter().next()
-            ),
-            (None, None, None)
-        );
+        assert_eq!((Intset::new().min(), Intset::new().max(), Intset::new().iter().next()), (None, None, None));
         assert_eq!(Intset::new().random(&mut fastrand::Rng::with_seed(1)), None);
     }
 
@@ -436,15 +416,9 @@ mod tests {
     #[test]
     fn writes_what_a_genuine_server_writes() {
         let narrow = of(&[5, -3, 300, 32767, -32768]);
-        assert_eq!(
-            narrow.as_bytes(),
-            b"\x02\0\0\0\x05\0\0\0\0\x80\xfd\xff\x05\0\x2c\x01\xff\x7f"
-        );
+        assert_eq!(narrow.as_bytes(), b"\x02\0\0\0\x05\0\0\0\0\x80\xfd\xff\x05\0\x2c\x01\xff\x7f");
         let middle = of(&[1, 32768, -32769]);
-        assert_eq!(
-            middle.as_bytes(),
-            b"\x04\0\0\0\x03\0\0\0\xff\x7f\xff\xff\x01\0\0\0\0\x80\0\0"
-        );
+        assert_eq!(middle.as_bytes(), b"\x04\0\0\0\x03\0\0\0\xff\x7f\xff\xff\x01\0\0\0\0\x80\0\0");
         let wide = of(&[1, -1, 2_147_483_648, i64::MIN, i64::MAX]);
         assert_eq!(
             wide.as_bytes(),
@@ -460,38 +434,18 @@ mod tests {
     fn says_what_is_wrong() {
         let check = |bytes: &[u8]| Intset::from_bytes_validated(bytes).err();
         assert_eq!(check(b"\x02\0\0\0\x01\0\0"), Some(Malformed::Short));
-        assert_eq!(
-            check(b"\x03\0\0\0\x01\0\0\0\x05\0\0"),
-            Some(Malformed::Width)
-        );
+        assert_eq!(check(b"\x03\0\0\0\x01\0\0\0\x05\0\0"), Some(Malformed::Width));
         assert_eq!(check(b"\x02\0\0\0\x02\0\0\0\x05\0"), Some(Malformed::Count));
-        assert_eq!(
-            check(b"\x02\0\0\0\xff\xff\xff\xff\x05\0"),
-            Some(Malformed::Count)
-        );
+        assert_eq!(check(b"\x02\0\0\0\xff\xff\xff\xff\x05\0"), Some(Malformed::Count));
         assert_eq!(check(b"\x02\0\0\0\0\0\0\0"), Some(Malformed::Empty));
-        assert_eq!(
-            check(b"\x02\0\0\0\x02\0\0\0\x05\0\x05\0"),
-            Some(Malformed::Order { index: 1 })
-        );
-        assert_eq!(
-            check(b"\x02\0\0\0\x02\0\0\0\x05\0\xff\xff"),
-            Some(Malformed::Order { index: 1 })
-        );
+        assert_eq!(check(b"\x02\0\0\0\x02\0\0\0\x05\0\x05\0"), Some(Malformed::Order { index: 1 }));
+        assert_eq!(check(b"\x02\0\0\0\x02\0\0\0\x05\0\xff\xff"), Some(Malformed::Order { index: 1 }));
         assert_eq!(check(b"\x02\0\0\0\x02\0\0\0\x05\0\x06\0"), None);
     }
 
     #[test]
     fn behaves_as_a_btree_set_does() {
-        const EDGES: [i64; 7] = [
-            0,
-            32_767,
-            -32_768,
-            2_147_483_647,
-            -2_147_483_648,
-            i64::MAX,
-            i64::MIN,
-        ];
+        const EDGES: [i64; 7] = [0, 32_767, -32_768, 2_147_483_647, -2_147_483_648, i64::MAX, i64::MIN];
         let mut rng = fastrand::Rng::with_seed(13);
         for round in 0..100 {
             let mut set = Intset::new();
@@ -499,11 +453,7 @@ mod tests {
             for _ in 0..200 {
                 let value = match rng.u8(0..20) {
                     0 => {
-                        let edges = if round % 2 == 0 {
-                            &EDGES[..]
-                        } else {
-                            &EDGES[..3]
-                        };
+                        let edges = if round % 2 == 0 { &EDGES[..] } else { &EDGES[..3] };
                         let edge = rng.choice(edges).copied().unwrap_or(0);
                         edge.saturating_add(rng.i64(-1..=1))
                     }
@@ -522,21 +472,12 @@ mod tests {
                 }
                 assert_eq!(set.len(), twin.len());
                 assert_eq!(set.contains(value), twin.contains(&value));
-                assert_eq!(
-                    (set.min(), set.max()),
-                    (twin.first().copied(), twin.last().copied())
-                );
+                assert_eq!((set.min(), set.max()), (twin.first().copied(), twin.last().copied()));
                 assert!(set.iter().eq(twin.iter().copied()));
                 assert!(set.iter().rev().eq(twin.iter().rev().copied()));
-                assert_eq!(
-                    set.random(&mut rng).is_some_and(|v| twin.contains(&v)),
-                    !twin.is_empty()
-                );
+                assert_eq!(set.random(&mut rng).is_some_and(|v| twin.contains(&v)), !twin.is_empty());
                 if !twin.is_empty() {
-                    assert_eq!(
-                        Intset::from_bytes_validated(set.as_bytes()).as_ref(),
-                        Ok(&set)
-                    );
+                    assert_eq!(Intset::from_bytes_validated(set.as_bytes()).as_ref(), Ok(&set));
                 }
             }
             let half = set.len() / 2;

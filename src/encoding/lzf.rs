@@ -87,11 +87,7 @@ pub fn decompress_into(input: &[u8], out: &mut [u8]) -> Result<(), Malformed> {
         at = end;
         rest = tail;
     }
-    if at == out.len() {
-        Ok(())
-    } else {
-        Err(Malformed::Length)
-    }
+    if at == out.len() { Ok(()) } else { Err(Malformed::Length) }
 }
 
 /// Fills `at..end` with the bytes from `from` on, over and over: each copy doubles what there is to copy from.
@@ -118,11 +114,7 @@ pub fn compress(input: &[u8], limit: usize, out: &mut Vec<u8>) -> Option<usize> 
 
 /// [`compress`] with a table of `PLACES` places, a power of two.
 #[inline(never)]
-fn compress_with<const PLACES: usize>(
-    input: &[u8],
-    limit: usize,
-    out: &mut Vec<u8>,
-) -> Option<usize> {
+fn compress_with<const PLACES: usize>(input: &[u8], limit: usize, out: &mut Vec<u8>) -> Option<usize> {
     let start = out.len();
     if write_stream::<PLACES>(input, limit, out).is_some() {
         return Some(out.len() - start);
@@ -258,12 +250,7 @@ mod tests {
             (b"\x00a", usize::MAX, Malformed::Length),
             (b"", 1, Malformed::Length),
         ] {
-            assert_eq!(
-                decompress(input, len),
-                Err(error),
-                "{}",
-                input.escape_ascii()
-            );
+            assert_eq!(decompress(input, len), Err(error), "{}", input.escape_ascii());
         }
     }
 
@@ -272,8 +259,7 @@ mod tests {
     fn reads_what_a_genuine_server_writes() {
         let run = b"\x01aa\xe0\xff\x00\xe0\x17\x00\x01aa";
         assert_eq!(decompress(run, 300).unwrap(), [b'a'; 300]);
-        let prose =
-            b"\x1fthe quick brown fox jumps over t\x20\x1e\x08lazy dog;\x60\x0d\xe0\x07\x2c\
+        let prose = b"\x1fthe quick brown fox jumps over t\x20\x1e\x08lazy dog;\x60\x0d\xe0\x07\x2c\
             \x05sleeps\x80\x1b\xc0\x29\x05 barks";
         let text = "the quick brown fox jumps over the lazy dog; the quick brown fox sleeps; the lazy dog barks";
         assert_eq!(decompress(prose, text.len()).unwrap(), text.as_bytes());
@@ -323,8 +309,7 @@ mod tests {
     #[test]
     fn mutated_streams_are_refused_or_harmless() {
         let mut rng = fastrand::Rng::with_seed(29);
-        let text =
-            "the quick brown fox jumps over the lazy dog; the quick brown fox sleeps ".repeat(9);
+        let text = "the quick brown fox jumps over the lazy dog; the quick brown fox sleeps ".repeat(9);
         let stream = packed(text.as_bytes());
         for _ in 0..50_000 {
             let mut bytes = stream.clone();
@@ -333,11 +318,7 @@ mod tests {
                 bytes[at] = rng.u8(..);
             }
             bytes.truncate(rng.usize(0..=bytes.len() * 2));
-            let len = if rng.bool() {
-                text.len()
-            } else {
-                rng.usize(0..2000)
-            };
+            let len = if rng.bool() { text.len() } else { rng.usize(0..2000) };
             if let Ok(out) = decompress(&bytes, len) {
                 assert_eq!(out.len(), len);
             }

@@ -91,7 +91,6 @@ impl<T: Typed> Drop for Mut<'_, T> {
     }
 }
 
-
 impl Database {
     pub fn new() -> Self {
         Database::default()

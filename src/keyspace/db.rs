@@ -364,11 +364,7 @@ impl Db<'_> {
     /// Replaces the value by the integer that `change` makes of it, and keeps the expiry: one lookup for both. The
     /// key is created if it is missing; nothing happens if `change` fails.
     #[inline]
-    pub fn update_int<E>(
-        &mut self,
-        key: &[u8],
-        change: impl FnOnce(Option<Ref<'_>>) -> Result<i64, E>,
-    ) -> Result<i64, E> {
+    pub fn update_int<E>(&mut self, key: &[u8], change: impl FnOnce(Option<Ref<'_>>) -> Result<i64, E>) -> Result<i64, E> {
         let (hash, loc) = self.locate(key);
         let Some(loc) = loc else {
             let n = change(None)?;
@@ -399,7 +395,9 @@ impl Db<'_> {
         let mut change = Some(change);
         let in_place = self.data.change_string(loc, |entry| {
             if let Some(big) = entry.big_mut() {
-                if big.resize(len) && let Some(change) = change.take() {
+                if big.resize(len)
+                    && let Some(change) = change.take()
+                {
                     change(big.as_mut_slice());
                 }
                 return true;

@@ -322,10 +322,9 @@ impl Entry {
         unsafe {
             match shape.form {
                 Form::Int => Ref::Int(payload.cast::<i64>().read_unaligned()),
-                Form::Str => Ref::Str {
-                    bytes: slice::from_raw_parts(self.at(shape.text()), shape.vlen),
-                    raw: self.head() & RAW != 0,
-                },
+                Form::Str => {
+                    Ref::Str { bytes: slice::from_raw_parts(self.at(shape.text()), shape.vlen), raw: self.head() & RAW != 0 }
+                }
                 Form::Big => Ref::Str { bytes: (*payload.cast::<BigStr>()).as_slice(), raw: true },
                 Form::List => Ref::List(&*payload.cast::<List>()),
                 Form::Set => Ref::Set(&*payload.cast::<Set>()),

@@ -67,7 +67,10 @@ impl BigStr {
 pub enum Value {
     Int(i64),
     /// Bytes; `raw` is what OBJECT ENCODING says of a short string that was built up by appending.
-    Str { bytes: Box<[u8]>, raw: bool },
+    Str {
+        bytes: Box<[u8]>,
+        raw: bool,
+    },
     Big(BigStr),
     List(List),
     Set(Set),

@@ -214,7 +214,10 @@ impl Client {
         let extra = self.extra.as_ref().map_or(0, |extra| {
             let words = [&extra.name, &extra.lib_name, &extra.lib_version];
             let names: usize = words.into_iter().flatten().map(|word| word.len()).sum();
-            size_of::<Extra>() + names + extra.watched_bytes + extra.transaction.mem_bytes()
+            size_of::<Extra>()
+                + names
+                + extra.watched_bytes
+                + extra.transaction.mem_bytes()
                 + extra.waiting.as_ref().map_or(0, |waiting| waiting.mem_bytes())
         });
         size_of::<Client>() + self.query.capacity() + self.reply.buf.capacity() + partial + extra

@@ -122,12 +122,8 @@ impl Server {
         }
         let exempt = ClientFlags::NO_EVICT | ClientFlags::CLOSE_ASAP;
         let evictable = |client: &Client| !client.has(exempt) && !client.is_internal();
-        let mut biggest: Vec<(usize, ClientId)> = self
-            .clients
-            .iter()
-            .filter(|(_, client)| evictable(client))
-            .map(|(id, client)| (client.counted_bytes, id))
-            .collect();
+        let mut biggest: Vec<(usize, ClientId)> =
+            self.clients.iter().filter(|(_, client)| evictable(client)).map(|(id, client)| (client.counted_bytes, id)).collect();
         biggest.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut itself = false;
         for (_, victim) in biggest {

@@ -192,9 +192,7 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty()
-            || self.pause.scope().is_some()
-            || self.memory.over_since_ns.is_some();
+        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

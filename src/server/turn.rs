@@ -104,7 +104,13 @@ impl NameCache {
 
 impl Default for Turn {
     fn default() -> Self {
-        Turn { arena: vec![0; ARENA_BYTES], sources: Vec::new(), requests: Vec::new(), spans: Vec::new(), names: NameCache::default() }
+        Turn {
+            arena: vec![0; ARENA_BYTES],
+            sources: Vec::new(),
+            requests: Vec::new(),
+            spans: Vec::new(),
+            names: NameCache::default(),
+        }
     }
 }
 
@@ -275,14 +281,7 @@ impl Turn {
                 key_hash = hash(key);
                 db.prefetch_bucket(key_hash);
             }
-            self.requests.push(Request {
-                source: index as u32,
-                begin,
-                cmd,
-                hash: key_hash,
-                first_key: first_key as u32,
-                body,
-            });
+            self.requests.push(Request { source: index as u32, begin, cmd, hash: key_hash, first_key: first_key as u32, body });
             if !authenticated {
                 // What the next bytes may be depends on whether this logs the client in.
                 return false;

@@ -12,10 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `CLOCK_MONOTONIC` in nanoseconds; for any thread.
 pub fn monotonic_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for one timespec; the clock always exists on Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
@@ -23,16 +20,12 @@ pub fn monotonic_ns() -> u64 {
 
 /// Microseconds since 1970 by the wall clock, which may jump.
 pub fn wall_us() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_micros() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64)
 }
 
 /// The local time as log lines show it: `23 Nov 2026 18:22:18.123`.
 pub fn local_time_text() -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let now_ms = wall_ms();
     let seconds = (now_ms / 1000) as libc::time_t;
     // SAFETY: an all-zero `tm` is a valid one (its only pointer may be null).
@@ -64,11 +57,7 @@ pub struct Clock {
 impl Clock {
     /// Picks the cheapest trustworthy source; measuring its rate takes a few milliseconds.
     pub fn new() -> Clock {
-        let tsc = if tsc::is_trustworthy() {
-            Tsc::measure(CALIBRATION_NS)
-        } else {
-            None
-        };
+        let tsc = if tsc::is_trustworthy() { Tsc::measure(CALIBRATION_NS) } else { None };
         Clock { tsc }
     }
 
@@ -133,13 +122,7 @@ impl Tsc {
             std::hint::spin_loop();
         };
         let rate = rate(ticks.checked_sub(anchor_ticks)?, ns - anchor_ns)?;
-        Some(Tsc {
-            base_ticks: ticks,
-            base_ns: ns,
-            rate,
-            anchor_ticks,
-            anchor_ns,
-        })
+        Some(Tsc { base_ticks: ticks, base_ns: ns, rate, anchor_ticks, anchor_ns })
     }
 
     #[inline]
@@ -157,10 +140,7 @@ impl Tsc {
         if since < SHORTEST_NS {
             return;
         }
-        let measured = rate(
-            ticks.saturating_sub(self.anchor_ticks),
-            true_ns.saturating_sub(self.anchor_ns),
-        );
+        let measured = rate(ticks.saturating_sub(self.anchor_ticks), true_ns.saturating_sub(self.anchor_ns));
         let off = true_ns as i128 - i128::from(ours);
         if off.unsigned_abs() > u128::from(STEP_NS) || measured.is_none() {
             // The machine slept or was moved. Forward is a step; backward is waited for at half the pace.
@@ -172,11 +152,7 @@ impl Tsc {
             _ => self.rate,
         };
         self.base_ticks = ticks;
-        self.base_ns = if off > i128::from(STEP_NS) {
-            true_ns
-        } else {
-            ours
-        };
+        self.base_ns = if off > i128::from(STEP_NS) { true_ns } else { ours };
         let left = i128::from(true_ns) - i128::from(self.base_ns);
         let correction = i128::from(measured) * left / i128::from(since);
         let bound = i128::from(measured / 2);
@@ -200,16 +176,9 @@ fn sample() -> (u64, u64) {
         let before = tsc::read();
         let ns = monotonic_ns();
         let after = tsc::read();
-        (
-            after.saturating_sub(before),
-            before + after.saturating_sub(before) / 2,
-            ns,
-        )
+        (after.saturating_sub(before), before + after.saturating_sub(before) / 2, ns)
     };
-    let (_, ticks, ns) = [attempt(), attempt(), attempt()]
-        .into_iter()
-        .min()
-        .unwrap_or_default();
+    let (_, ticks, ns) = [attempt(), attempt(), attempt()].into_iter().min().unwrap_or_default();
     (ticks, ns)
 }
 
@@ -227,10 +196,8 @@ mod tsc {
     pub fn is_trustworthy() -> bool {
         const POWER_MANAGEMENT: u32 = 0x8000_0007;
         const INVARIANT: u32 = 1 << 8;
-        let invariant = __cpuid(0x8000_0000).eax >= POWER_MANAGEMENT
-            && __cpuid(POWER_MANAGEMENT).edx & INVARIANT != 0;
-        let source =
-            std::fs::read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+        let invariant = __cpuid(0x8000_0000).eax >= POWER_MANAGEMENT && __cpuid(POWER_MANAGEMENT).edx & INVARIANT != 0;
+        let source = std::fs::read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
         invariant && source.is_ok_and(|name| name.trim_ascii() == b"tsc")
     }
 }
@@ -251,13 +218,7 @@ mod tests {
     use super::*;
 
     fn line(rate: u64) -> Tsc {
-        Tsc {
-            base_ticks: 1_000,
-            base_ns: 5_000,
-            rate,
-            anchor_ticks: 1_000,
-            anchor_ns: 5_000,
-        }
+        Tsc { base_ticks: 1_000, base_ns: 5_000, rate, anchor_ticks: 1_000, anchor_ns: 5_000 }
     }
 
     #[test]
@@ -267,10 +228,7 @@ mod tests {
             for round in 0..200 {
                 let before = monotonic_ns();
                 let now = clock.now_ns();
-                assert!(
-                    now >= last && now + 1_000_000_000 > before,
-                    "{now} after {last}, kernel {before}"
-                );
+                assert!(now >= last && now + 1_000_000_000 > before, "{now} after {last}, kernel {before}");
                 last = now;
                 if round % 10 == 0 {
                     clock.discipline();
@@ -307,12 +265,7 @@ mod tests {
                 }
                 tsc.discipline(ticks, truth(ticks));
             }
-            assert!(
-                tsc.at(ticks).abs_diff(truth(ticks)) < 1_000,
-                "{} {}",
-                tsc.at(ticks),
-                truth(ticks)
-            );
+            assert!(tsc.at(ticks).abs_diff(truth(ticks)) < 1_000, "{} {}", tsc.at(ticks), truth(ticks));
         }
     }
 

@@ -30,13 +30,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Signals that a program raises against itself by a mistake.
-pub(super) const FAULTS: [Signal; 5] = [
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGABRT,
-];
+pub(super) const FAULTS: [Signal; 5] = [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGABRT];
 
 /// What the server adds to reports.
 #[derive(Clone, Copy)]
@@ -104,11 +98,7 @@ pub(super) fn use_alternate_stack() {
             0,
         );
         if start != libc::MAP_FAILED {
-            let stack = libc::stack_t {
-                ss_sp: start,
-                ss_flags: 0,
-                ss_size: SIZE,
-            };
+            let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: SIZE };
             libc::sigaltstack(&stack, std::ptr::null_mut());
         }
     }
@@ -143,25 +133,10 @@ pub fn die(lines: &[&str], death: Death) -> ! {
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
-        let message = payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let place = panic.location().map_or_else(String::new, |place| {
-            format!("{}:{}", place.file(), place.line())
-        });
-        let meditation = format!(
-            "Guru Meditation: {} #{place}",
-            message.unwrap_or("a panic without words")
-        );
-        die(
-            &[
-                "------------------------------------------------",
-                "!!! Software Failure.",
-                &meditation,
-            ],
-            Death::Abort,
-        );
+        let message = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let place = panic.location().map_or_else(String::new, |place| format!("{}:{}", place.file(), place.line()));
+        let meditation = format!("Guru Meditation: {} #{place}", message.unwrap_or("a panic without words"));
+        die(&["------------------------------------------------", "!!! Software Failure.", &meditation], Death::Abort);
     }));
 }
 
@@ -170,14 +145,7 @@ pub fn fault() -> ! {
     // SAFETY: a fresh page without any permission; reading it raises SIGSEGV, which is asked for. If there is no page, the signal is
     // raised directly.
     unsafe {
-        let page = libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
+        let page = libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
         if page != libc::MAP_FAILED {
             std::ptr::read_volatile(page.cast::<u8>());
         }
@@ -187,17 +155,8 @@ pub fn fault() -> ! {
 
 /// Has SIGALRM sent after that many milliseconds unless this is called again before; 0 turns it off.
 pub fn arm_watchdog(period_ms: u32) {
-    let value = libc::timeval {
-        tv_sec: i64::from(period_ms / 1000),
-        tv_usec: i64::from(period_ms % 1000) * 1000,
-    };
-    let once = libc::itimerval {
-        it_interval: libc::timeval {
-            tv_sec: 0,
-            tv_usec: 0,
-        },
-        it_value: value,
-    };
+    let value = libc::timeval { tv_sec: i64::from(period_ms / 1000), tv_usec: i64::from(period_ms % 1000) * 1000 };
+    let once = libc::itimerval { it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 }, it_value: value };
     // SAFETY: a valid timer; the former one is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &once, std::ptr::null_mut()) };
 }
@@ -208,9 +167,7 @@ extern "C" fn on_alarm(_signal: i32, info: *mut libc::siginfo_t, _context: *mut 
     if cause != 0 {
         // A report hangs, most likely on a lock that the fault left held.
         let mut log = RawLog::open();
-        log.line(format_args!(
-            "The crash report could not be finished in time."
-        ));
+        log.line(format_args!("The crash report could not be finished in time."));
         drop(log);
         die_of(cause);
     }
@@ -218,11 +175,7 @@ extern "C" fn on_alarm(_signal: i32, info: *mut libc::siginfo_t, _context: *mut 
     let sender = unsafe { (*info).si_code == libc::SI_USER || (*info).si_code == libc::SI_TKILL };
     let mut log = RawLog::open();
     log.prefix();
-    let _ = log.write_str(if sender {
-        "\nReceived SIGALRM\n"
-    } else {
-        "\n--- WATCHDOG TIMER EXPIRED ---\n"
-    });
+    let _ = log.write_str(if sender { "\nReceived SIGALRM\n" } else { "\n--- WATCHDOG TIMER EXPIRED ---\n" });
     stack_trace(&mut log);
     log.line(format_args!("--------"));
 }
@@ -235,18 +188,13 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     let (info, machine) = unsafe { (&*info, Machine(&*context.cast())) };
     describe(&mut log, signal, info);
     if let Some(address) = machine.instruction() {
-        log.line(format_args!(
-            "Crashed running the instruction at: {address:#x}"
-        ));
+        log.line(format_args!("Crashed running the instruction at: {address:#x}"));
     }
     log.flush();
     let _ = log.write_str("\n------ STACK TRACE ------\n");
     if let Some(address) = machine.instruction() {
         let _ = log.write_str("EIP:\n");
-        threads::write_symbols(
-            &mut log,
-            &[std::ptr::with_exposed_provenance_mut(address as usize)],
-        );
+        threads::write_symbols(&mut log, &[std::ptr::with_exposed_provenance_mut(address as usize)]);
     }
     all_stacks(&mut log);
     let _ = log.write_str("\n------ REGISTERS ------\n");
@@ -263,9 +211,7 @@ fn begin(signal: i32) {
         Ok(_) => CAUSE.store(signal, Ordering::Relaxed),
         Err(reporter) if reporter == own => {
             if !RECURSED.swap(true, Ordering::Relaxed) {
-                RawLog::open().line(format_args!(
-                    "Crashed running signal handler (signal {signal}). The report ends here."
-                ));
+                RawLog::open().line(format_args!("Crashed running signal handler (signal {signal}). The report ends here."));
             }
             die_of(CAUSE.load(Ordering::Relaxed))
         }
@@ -281,9 +227,7 @@ fn start(log: &mut RawLog) {
 
 fn describe(log: &mut RawLog, signal: i32, info: &libc::siginfo_t) {
     let (code, version) = (info.si_code, crate::util::version::REDIS);
-    log.line(format_args!(
-        "Redis {version} crashed by signal: {signal}, si_code: {code}"
-    ));
+    log.line(format_args!("Redis {version} crashed by signal: {signal}, si_code: {code}"));
     // SAFETY: the address is meaningful for faults (positive codes), sender and user for signals sent by processes (the others);
     // both are plain numbers that every siginfo has room for.
     let (address, pid, uid) = unsafe { (info.si_addr(), info.si_pid(), info.si_uid()) };
@@ -310,9 +254,7 @@ fn all_stacks(log: &mut RawLog) {
 fn finish(mut log: RawLog) {
     const PATIENCE_SECONDS: u32 = 10;
     if hides_user_data() {
-        log.line(format_args!(
-            "hide-user-data-from-log is on, skip logging stack content to avoid spilling PII"
-        ));
+        log.line(format_args!("hide-user-data-from-log is on, skip logging stack content to avoid spilling PII"));
     }
     log.flush();
     // SAFETY: a timer of seconds; the handler of SIGALRM ends the process while a cause is set.
@@ -350,10 +292,7 @@ mod tests {
     use nix::sys::signal::raise;
     use std::hint::black_box;
 
-    const HOOKS: Hooks = Hooks {
-        activity: || "debugCommand",
-        details: |log| log.bytes(b"the server's half\n"),
-    };
+    const HOOKS: Hooks = Hooks { activity: || "debugCommand", details: |log| log.bytes(b"the server's half\n") };
 
     /// Runs `body` in a child that has the handlers; how it ended and what it logged.
     fn in_child(hooks: Hooks, body: impl FnOnce()) -> (Ended, String) {
@@ -378,9 +317,7 @@ mod tests {
     fn in_order(text: &str, parts: &[&str]) {
         let mut rest = text;
         for part in parts {
-            let at = rest
-                .find(part)
-                .unwrap_or_else(|| panic!("no {part:?} in its place in:\n{text}"));
+            let at = rest.find(part).unwrap_or_else(|| panic!("no {part:?} in its place in:\n{text}"));
             rest = &rest[at + part.len()..];
         }
     }
@@ -391,9 +328,7 @@ mod tests {
     const TRACE_DONE: &str = "\n------ STACK TRACE DONE ------\n";
 
     fn killed(signal: Signal) -> Ended {
-        Ended::Killed {
-            signal: signal as i32,
-        }
+        Ended::Killed { signal: signal as i32 }
     }
 
     #[test]
@@ -410,15 +345,7 @@ mod tests {
         assert_eq!(ended, killed(Signal::SIGSEGV));
         in_order(
             &log,
-            &[
-                START,
-                TRACE,
-                " bio_test\n(bioLoop)\n",
-                "(debugCommand)\n",
-                "2/2 expected stacktraces.\n",
-                TRACE_DONE,
-                END,
-            ],
+            &[START, TRACE, " bio_test\n(bioLoop)\n", "(debugCommand)\n", "2/2 expected stacktraces.\n", TRACE_DONE, END],
         );
     }
 
@@ -469,37 +396,23 @@ mod tests {
     #[test]
     fn a_stack_overflow_is_reported() {
         fn deeper(depth: u64) -> u64 {
-            black_box([depth; 64]).iter().sum::<u64>()
-                + if black_box(depth) == 0 {
-                    0
-                } else {
-                    deeper(depth + 1)
-                }
+            black_box([depth; 64]).iter().sum::<u64>() + if black_box(depth) == 0 { 0 } else { deeper(depth + 1) }
         }
         let (ended, log) = in_child(HOOKS, || {
             black_box(deeper(1));
         });
         assert_eq!(ended, killed(Signal::SIGSEGV));
-        in_order(
-            &log,
-            &[START, " crashed by signal: 11", TRACE, TRACE_DONE, END],
-        );
+        in_order(&log, &[START, " crashed by signal: 11", TRACE, TRACE_DONE, END]);
     }
 
     #[test]
     fn a_report_that_crashes_or_hangs_still_ends() {
-        let crashing = Hooks {
-            details: |_| fault(),
-            ..HOOKS
-        };
+        let crashing = Hooks { details: |_| fault(), ..HOOKS };
         let (ended, log) = in_child(crashing, || {
             let _ = raise(Signal::SIGABRT);
         });
         assert_eq!(ended, killed(Signal::SIGABRT));
-        in_order(
-            &log,
-            &[START, TRACE_DONE, "Crashed running signal handler "],
-        );
+        in_order(&log, &[START, TRACE_DONE, "Crashed running signal handler "]);
         let hanging = Hooks {
             details: |_| {
                 let _ = raise(Signal::SIGALRM);
@@ -516,14 +429,8 @@ mod tests {
 
     #[test]
     fn failed_assertions_and_panics_are_reported_once() {
-        let lines = [
-            "=== ASSERTION FAILED ===",
-            "==> debug.rs:1 '1 == 2' is not true",
-        ];
-        for (death, expected) in [
-            (Death::Exit, Ended::Exited { status: 1 }),
-            (Death::Abort, killed(Signal::SIGABRT)),
-        ] {
+        let lines = ["=== ASSERTION FAILED ===", "==> debug.rs:1 '1 == 2' is not true"];
+        for (death, expected) in [(Death::Exit, Ended::Exited { status: 1 }), (Death::Abort, killed(Signal::SIGABRT))] {
             let (ended, log) = in_child(HOOKS, || die(&lines, death));
             assert_eq!(ended, expected);
             in_order(
@@ -546,16 +453,7 @@ mod tests {
             panic!("no {}", "way");
         });
         assert_eq!(ended, killed(Signal::SIGABRT));
-        in_order(
-            &log,
-            &[
-                START,
-                "Guru Meditation: no way #src/sys/crash.rs:",
-                TRACE,
-                TRACE_DONE,
-                END,
-            ],
-        );
+        in_order(&log, &[START, "Guru Meditation: no way #src/sys/crash.rs:", TRACE, TRACE_DONE, END]);
     }
 
     #[test]
@@ -566,16 +464,7 @@ mod tests {
             arm_watchdog(0);
         });
         assert_eq!(ended, Ended::Exited { status: 42 });
-        in_order(
-            &log,
-            &[
-                "\nReceived SIGALRM\n",
-                TRACE,
-                "(debugCommand)\n",
-                TRACE_DONE,
-                "--------\n",
-            ],
-        );
+        in_order(&log, &["\nReceived SIGALRM\n", TRACE, "(debugCommand)\n", TRACE_DONE, "--------\n"]);
         let (ended, log) = in_child(HOOKS, || {
             let mut alarm = SigSet::empty();
             alarm.add(Signal::SIGALRM);
@@ -584,10 +473,7 @@ mod tests {
             let _ = SigSet::empty().suspend();
         });
         assert_eq!(ended, Ended::Exited { status: 42 });
-        in_order(
-            &log,
-            &["--- WATCHDOG TIMER EXPIRED ---\n", TRACE, TRACE_DONE],
-        );
+        in_order(&log, &["--- WATCHDOG TIMER EXPIRED ---\n", TRACE, TRACE_DONE]);
     }
 
     #[test]

@@ -9,15 +9,12 @@ use std::time::Duration;
 
 /// Bytes of a page.
 pub fn page_size() -> usize {
-    static PAGE: LazyLock<usize> =
-        LazyLock::new(|| positive(SysconfVar::PAGE_SIZE).unwrap_or(4096));
+    static PAGE: LazyLock<usize> = LazyLock::new(|| positive(SysconfVar::PAGE_SIZE).unwrap_or(4096));
     *PAGE
 }
 
 fn positive(variable: SysconfVar) -> Option<usize> {
-    usize::try_from(sysconf(variable).ok()??)
-        .ok()
-        .filter(|&value| value > 0)
+    usize::try_from(sysconf(variable).ok()??).ok().filter(|&value| value > 0)
 }
 
 /// Bytes of memory in the machine.
@@ -45,10 +42,7 @@ pub(super) fn stat_field(field: usize) -> Option<u64> {
 /// The second field is the program's name in parentheses, which may itself contain blanks and parentheses.
 fn parse_stat_field(stat: &[u8], field: usize) -> Option<u64> {
     let after_name = &stat[memchr::memrchr(b')', stat)? + 1..];
-    let word = after_name
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
-        .nth(field.checked_sub(3)?)?;
+    let word = after_name.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(field.checked_sub(3)?)?;
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
@@ -56,21 +50,13 @@ fn parse_stat_field(stat: &[u8], field: usize) -> Option<u64> {
 pub fn private_dirty_bytes() -> usize {
     let read = |path| std::fs::read_to_string(path).ok();
     // The summary is far cheaper to make, but not every kernel has it.
-    let map = read("/proc/self/smaps_rollup")
-        .or_else(|| read("/proc/self/smaps"))
-        .unwrap_or_default();
+    let map = read("/proc/self/smaps_rollup").or_else(|| read("/proc/self/smaps")).unwrap_or_default();
     sum_kilobytes(&map, "Private_Dirty:") * 1024
 }
 
 fn sum_kilobytes(map: &str, label: &str) -> usize {
-    let amounts = map.lines().filter_map(|line| {
-        line.strip_prefix(label)?
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<usize>()
-            .ok()
-    });
+    let amounts =
+        map.lines().filter_map(|line| line.strip_prefix(label)?.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
     amounts.sum()
 }
 
@@ -99,38 +85,25 @@ pub fn cpu_time(whose: Whose) -> CpuTime {
     };
     getrusage(who).map_or_else(
         |_| CpuTime::default(),
-        |usage| CpuTime {
-            user: duration(usage.user_time()),
-            system: duration(usage.system_time()),
-        },
+        |usage| CpuTime { user: duration(usage.user_time()), system: duration(usage.system_time()) },
     )
 }
 
 fn duration(time: nix::sys::time::TimeVal) -> Duration {
-    Duration::new(
-        time.tv_sec().max(0) as u64,
-        time.tv_usec().clamp(0, 999_999) as u32 * 1000,
-    )
+    Duration::new(time.tv_sec().max(0) as u64, time.tv_usec().clamp(0, 999_999) as u32 * 1000)
 }
 
 /// System, release and machine, as INFO's `os` shows them: `Linux 6.1.0 x86_64`.
 pub fn system_name() -> String {
     nix::sys::utsname::uname().map_or_else(
         |_| String::new(),
-        |name| {
-            [name.sysname(), name.release(), name.machine()]
-                .map(|part| part.to_string_lossy().into_owned())
-                .join(" ")
-        },
+        |name| [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy().into_owned()).join(" "),
     )
 }
 
 /// The machine's name.
 pub fn host_name() -> String {
-    nix::unistd::gethostname().map_or_else(
-        |_| String::new(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -39,11 +39,7 @@ impl Machine<'_> {
         ];
         for (index, (name, register)) in NAMES.into_iter().enumerate() {
             let end = if index % 2 == 1 { '\n' } else { ' ' };
-            let _ = write!(
-                log,
-                "{name}:{:016x}{end}",
-                self.0.uc_mcontext.gregs[register as usize]
-            );
+            let _ = write!(log, "{name}:{:016x}{end}", self.0.uc_mcontext.gregs[register as usize]);
         }
         let _ = log.write_str("\n");
     }
@@ -60,11 +56,7 @@ impl Machine<'_> {
         for (index, value) in self.0.uc_mcontext.regs.iter().enumerate() {
             let _ = writeln!(log, "X{index:<2}:{value:016x}");
         }
-        let _ = writeln!(
-            log,
-            "SP :{:016x}\nPC :{:016x}",
-            self.0.uc_mcontext.sp, self.0.uc_mcontext.pc
-        );
+        let _ = writeln!(log, "SP :{:016x}\nPC :{:016x}", self.0.uc_mcontext.sp, self.0.uc_mcontext.pc);
     }
 
     /// Where the program was.

@@ -14,8 +14,8 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tikv_jemalloc_sys as sys;
 use tikv_jemalloc_ctl::{background_thread, epoch, raw, stats, stats_print, thread};
+use tikv_jemalloc_sys as sys;
 
 /// All of the process's Rust memory. It stands here since the counters below are about this one allocator.
 #[global_allocator]
@@ -74,10 +74,7 @@ struct Balance {
 
 impl Balance {
     fn new() -> Option<Balance> {
-        Some(Balance {
-            allocated: thread::allocatedp::read().ok()?,
-            deallocated: thread::deallocatedp::read().ok()?,
-        })
+        Some(Balance { allocated: thread::allocatedp::read().ok()?, deallocated: thread::deallocatedp::read().ok()? })
     }
 
     /// Negative when this thread frees what others allocated.
@@ -96,10 +93,7 @@ pub struct Meter {
 impl Meter {
     /// For the calling thread, everything it allocated before included.
     pub fn new() -> Meter {
-        Meter {
-            balance: Balance::new(),
-            helpers: &HELPERS,
-        }
+        Meter { balance: Balance::new(), helpers: &HELPERS }
     }
 
     /// For the calling thread alone, whatever helpers tell: tests run side by side in one process.
@@ -132,10 +126,7 @@ pub struct Helper {
 impl Helper {
     /// For the calling thread; what it did before counts too.
     pub fn new() -> Helper {
-        Helper {
-            balance: Balance::new(),
-            told: 0,
-        }
+        Helper { balance: Balance::new(), told: 0 }
     }
 
     /// Adds what happened since the last call to the process's total. To be called after each job.
@@ -204,20 +195,9 @@ pub fn purge() -> io::Result<()> {
 /// One of jemalloc's commands that take and return nothing.
 fn control(name: &std::ffi::CStr) -> io::Result<()> {
     // SAFETY: `name` is a C string, and null pointers say that no value is read or written.
-    let error = unsafe {
-        tikv_jemalloc_sys::mallctl(
-            name.as_ptr(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            0,
-        )
-    };
-    if error == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(error))
-    }
+    let error =
+        unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut(), 0) };
+    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
 }
 
 /// jemalloc's own report in plain text (MEMORY MALLOC-STATS).
@@ -255,20 +235,11 @@ pub unsafe fn dismiss(region: *const [u8]) {
 /// `madvise` over the whole pages that lie inside a region. Errors do not matter: it is advice.
 fn advise(start: *const u8, len: usize, advice: i32) {
     let page = super::host::page_size();
-    let (first, end) = (
-        start.addr().next_multiple_of(page),
-        (start.addr() + len) / page * page,
-    );
+    let (first, end) = (start.addr().next_multiple_of(page), (start.addr() + len) / page * page);
     if first < end {
         // SAFETY: the range lies inside the caller's region. The advice about huge pages changes no contents; for
         // MADV_DONTNEED the caller of `dismiss` answers.
-        unsafe {
-            libc::madvise(
-                start.with_addr(first).cast_mut().cast(),
-                end - first,
-                advice,
-            )
-        };
+        unsafe { libc::madvise(start.with_addr(first).cast_mut().cast(), end - first, advice) };
     }
 }
 
@@ -310,10 +281,7 @@ mod tests {
             let before = own();
             blocks.push(vec![1u8; size * 10]);
             let grown = own() - before;
-            assert!(
-                grown >= size as i64 * 10 && grown <= size as i64 * 20,
-                "{grown} for {size}"
-            );
+            assert!(grown >= size as i64 * 10 && grown <= size as i64 * 20, "{grown} for {size}");
         }
         drop(blocks);
         assert_eq!(own(), before);
@@ -340,20 +308,12 @@ mod tests {
     fn statistics_are_plausible() {
         let block = vec![1u8; 8 << 20];
         let stats = allocator_stats();
-        assert!(
-            stats.allocated >= block.len()
-                && stats.active >= stats.allocated
-                && stats.resident >= stats.allocated
-        );
+        assert!(stats.allocated >= block.len() && stats.active >= stats.allocated && stats.resident >= stats.allocated);
         assert!(stats.metadata > 0);
         drop(block);
         purge().unwrap();
         let report = allocator_report();
-        assert!(
-            report.windows(8).any(|window| window == b"jemalloc"),
-            "{}",
-            String::from_utf8_lossy(&report)
-        );
+        assert!(report.windows(8).any(|window| window == b"jemalloc"), "{}", String::from_utf8_lossy(&report));
         set_background_threads(false).unwrap();
     }
 
@@ -389,10 +349,7 @@ mod tests {
         let region: *const [u8] = &bytes[page / 2..size - page / 2];
         // SAFETY: a private anonymous mapping; that its contents change is the point of the test.
         unsafe { dismiss(region) };
-        assert!(
-            bytes[..page].iter().all(|&byte| byte == 9)
-                && bytes[size - page..].iter().all(|&byte| byte == 9)
-        );
+        assert!(bytes[..page].iter().all(|&byte| byte == 9) && bytes[size - page..].iter().all(|&byte| byte == 9));
         assert!(bytes[page..size - page].iter().all(|&byte| byte == 0));
         // SAFETY: the mapping from above, whose slice is not used any more.
         unsafe { libc::munmap(start, size) };

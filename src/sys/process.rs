@@ -42,9 +42,7 @@ pub fn fork() -> io::Result<Fork> {
     // reset by its own fork handlers; for the rest the contract of this room binds the caller, and breaking it is a hang in
     // the child, not a violation of memory.
     match unsafe { nix::unistd::fork() }? {
-        ForkResult::Parent { child } => Ok(Fork::Parent {
-            child: child.as_raw(),
-        }),
+        ForkResult::Parent { child } => Ok(Fork::Parent { child: child.as_raw() }),
         ForkResult::Child => Ok(Fork::Child),
     }
 }
@@ -66,12 +64,7 @@ pub enum Ended {
 pub fn reap() -> io::Result<Option<(i32, Ended)>> {
     match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(pid, status)) => Ok(Some((pid.as_raw(), Ended::Exited { status }))),
-        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some((
-            pid.as_raw(),
-            Ended::Killed {
-                signal: signal as i32,
-            },
-        ))),
+        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some((pid.as_raw(), Ended::Killed { signal: signal as i32 }))),
         Ok(_) | Err(Errno::ECHILD) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -83,9 +76,7 @@ pub fn wait_for(child: i32) -> io::Result<Ended> {
         match waitpid(Pid::from_raw(child), None) {
             Ok(WaitStatus::Exited(_, status)) => return Ok(Ended::Exited { status }),
             Ok(WaitStatus::Signaled(_, signal, _)) => {
-                return Ok(Ended::Killed {
-                    signal: signal as i32,
-                });
+                return Ok(Ended::Killed { signal: signal as i32 });
             }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -119,12 +110,7 @@ pub enum DescriptorLimit {
     /// It was raised.
     Raised { from: u64, to: u64 },
     /// Only so many could be had, and why not more: so many clients fit. None may fit.
-    Short {
-        wanted: u64,
-        limit: u64,
-        max_clients: u64,
-        error: io::Error,
-    },
+    Short { wanted: u64, limit: u64, max_clients: u64, error: io::Error },
     /// The limit is not known; 1024 is assumed.
     Unknown { max_clients: u64, error: io::Error },
 }
@@ -186,23 +172,12 @@ pub fn set_affinity(list: &str) -> io::Result<()> {
 /// Numbers and ranges `first-last` or `first-last:step` between commas.
 fn parse_processors(list: &str) -> Option<Vec<usize>> {
     const LAST: usize = 1023;
-    let number = |text: &str| {
-        text.trim()
-            .parse::<usize>()
-            .ok()
-            .filter(|&number| number <= LAST)
-    };
+    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|&number| number <= LAST);
     let mut processors = Vec::new();
     for part in list.split(',') {
-        let (range, step) = part
-            .split_once(':')
-            .map_or((part, Some(1)), |(range, step)| (range, number(step)));
+        let (range, step) = part.split_once(':').map_or((part, Some(1)), |(range, step)| (range, number(step)));
         let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (first, last, step) = (
-            number(first)?,
-            number(last)?,
-            step.filter(|&step| step > 0)?,
-        );
+        let (first, last, step) = (number(first)?, number(last)?, step.filter(|&step| step > 0)?);
         processors.extend((first..=last).step_by(step));
     }
     Some(processors)
@@ -212,10 +187,7 @@ const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 
 /// How willingly the kernel kills this process when memory runs out, from -1000 to 1000.
 pub fn oom_score_adjustment() -> io::Result<i32> {
-    std::fs::read_to_string(OOM_SCORE)?
-        .trim()
-        .parse()
-        .map_err(|_| io::ErrorKind::InvalidData.into())
+    std::fs::read_to_string(OOM_SCORE)?.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Sets it; lowering needs a privilege.
@@ -229,14 +201,7 @@ pub fn set_oom_score_adjustment(score: i32) -> io::Result<()> {
 pub fn restart(program: &Path, args: &[OsString]) -> io::Error {
     const FIRST: u32 = 3;
     // SAFETY: marking descriptors as close-on-exec closes nothing now, so that all owners stay valid if exec fails.
-    unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            FIRST,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+    unsafe { libc::syscall(libc::SYS_close_range, FIRST, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if let Err(error) = SigSet::empty().thread_set_mask() {
         return error.into();
     }
@@ -257,17 +222,7 @@ mod tests {
         assert_eq!(parse_processors("0,2-4"), Some(vec![0, 2, 3, 4]));
         assert_eq!(parse_processors("0-6:3, 9"), Some(vec![0, 3, 6, 9]));
         assert_eq!(parse_processors("4-2"), Some(vec![]));
-        for bad in [
-            "",
-            "a",
-            "1-",
-            "-1",
-            "1:0",
-            "1-2:",
-            "1,,2",
-            "5000",
-            "1-99999999999",
-        ] {
+        for bad in ["", "a", "1-", "-1", "1:0", "1-2:", "1,,2", "5000", "1-99999999999"] {
             assert_eq!(parse_processors(bad), None, "{bad:?}");
         }
         assert!(set_affinity("junk").is_err());
@@ -277,11 +232,7 @@ mod tests {
     fn the_best_limit_is_found_from_above() {
         let up_to = |most: u64| {
             move |limit: u64| {
-                if limit <= most {
-                    Ok(())
-                } else {
-                    Err(Errno::EPERM)
-                }
+                if limit <= most { Ok(()) } else { Err(Errno::EPERM) }
             }
         };
         assert_eq!(best_limit(1024, &[9999, 4096], 10032, up_to(u64::MAX)), (10032, None));
@@ -299,10 +250,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("redis.pid");
         write_pid_file(&path).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            format!("{}\n", std::process::id())
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         assert!(write_pid_file(&folder.path().join("no/such")).is_err());
         let score = oom_score_adjustment().unwrap();
         set_oom_score_adjustment(score).unwrap();
@@ -327,12 +275,7 @@ mod tests {
             Fork::Parent { child } => {
                 assert!(is_alive(child));
                 stop_child(child).unwrap();
-                assert_eq!(
-                    wait_for(child).unwrap(),
-                    Ended::Killed {
-                        signal: libc::SIGUSR1
-                    }
-                );
+                assert_eq!(wait_for(child).unwrap(), Ended::Killed { signal: libc::SIGUSR1 });
                 assert!(!is_alive(child));
             }
         }

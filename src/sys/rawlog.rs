@@ -55,19 +55,9 @@ impl RawLog {
         match LOG_FILE.get() {
             Some(path) if !path.is_empty() => {
                 let descriptor = open_append(path);
-                RawLog {
-                    descriptor,
-                    owned: true,
-                    buf: [0; 512],
-                    len: 0,
-                }
+                RawLog { descriptor, owned: true, buf: [0; 512], len: 0 }
             }
-            _ => RawLog {
-                descriptor: libc::STDOUT_FILENO,
-                owned: false,
-                buf: [0; 512],
-                len: 0,
-            },
+            _ => RawLog { descriptor: libc::STDOUT_FILENO, owned: false, buf: [0; 512], len: 0 },
         }
     }
 
@@ -75,22 +65,13 @@ impl RawLog {
     pub(super) fn to_file(path: &Path) -> Option<RawLog> {
         let path = CString::new(path.as_os_str().as_bytes()).ok()?;
         let descriptor = open_append(&path);
-        (descriptor >= 0).then_some(RawLog {
-            descriptor,
-            owned: true,
-            buf: [0; 512],
-            len: 0,
-        })
+        (descriptor >= 0).then_some(RawLog { descriptor, owned: true, buf: [0; 512], len: 0 })
     }
 
     /// Writes the head of a line: process, "signal-handler", time.
     pub fn prefix(&mut self) {
-        let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME)
-            .map_or(0, |time| time.tv_sec());
-        let _ = fmt::Write::write_fmt(
-            self,
-            format_args!("{}:signal-handler ({now}) ", std::process::id()),
-        );
+        let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec());
+        let _ = fmt::Write::write_fmt(self, format_args!("{}:signal-handler ({now}) ", std::process::id()));
     }
 
     /// A whole line with its head.
@@ -114,10 +95,7 @@ impl RawLog {
 
     /// Appends what a file says, up to a few hundred bytes, and a newline at its end if it has none.
     pub(super) fn copy_file(&mut self, path: fmt::Arguments<'_>) {
-        let mut name = ShortPath {
-            buf: [0; 64],
-            len: 0,
-        };
+        let mut name = ShortPath { buf: [0; 64], len: 0 };
         let mut content = [0u8; 256];
         let mut len = 0;
         if fmt::Write::write_fmt(&mut name, path).is_ok()
@@ -128,8 +106,7 @@ impl RawLog {
             if descriptor >= 0 {
                 // SAFETY: the descriptor was just opened, there is room for `content.len()` bytes, and it is closed once.
                 unsafe {
-                    len = libc::read(descriptor, content.as_mut_ptr().cast(), content.len()).max(0)
-                        as usize;
+                    len = libc::read(descriptor, content.as_mut_ptr().cast(), content.len()).max(0) as usize;
                     libc::close(descriptor);
                 }
             }
@@ -162,13 +139,7 @@ impl RawLog {
 
 fn open_append(path: &CStr) -> i32 {
     // SAFETY: `path` is a C string; the mode is given since the file may be created.
-    unsafe {
-        libc::open(
-            path.as_ptr(),
-            libc::O_APPEND | libc::O_CREAT | libc::O_WRONLY | libc::O_CLOEXEC,
-            0o644,
-        )
-    }
+    unsafe { libc::open(path.as_ptr(), libc::O_APPEND | libc::O_CREAT | libc::O_WRONLY | libc::O_CLOEXEC, 0o644) }
 }
 
 impl fmt::Write for RawLog {
@@ -221,43 +192,23 @@ mod tests {
             log.line(format_args!("first {}", 1));
             writeln!(log, "{long}").unwrap();
         }
-        RawLog::to_file(&path)
-            .unwrap()
-            .copy_file(format_args!("/proc/{}/no-such", "self"));
-        RawLog::to_file(&path)
-            .unwrap()
-            .copy_file(format_args!("/proc/self/{}", "comm"));
-        RawLog::to_file(&path)
-            .unwrap()
-            .copy_file(format_args!("/{long}"));
+        RawLog::to_file(&path).unwrap().copy_file(format_args!("/proc/{}/no-such", "self"));
+        RawLog::to_file(&path).unwrap().copy_file(format_args!("/proc/self/{}", "comm"));
+        RawLog::to_file(&path).unwrap().copy_file(format_args!("/{long}"));
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert!(
-            lines[0].starts_with(&format!("{}:signal-handler (", std::process::id())),
-            "{}",
-            lines[0]
-        );
+        assert!(lines[0].starts_with(&format!("{}:signal-handler (", std::process::id())), "{}", lines[0]);
         assert!(lines[0].ends_with(") first 1"));
         assert_eq!(lines[1], long);
         assert_eq!(lines[2], "");
-        assert_eq!(
-            lines[3],
-            std::fs::read_to_string("/proc/self/comm")
-                .unwrap()
-                .trim_end()
-        );
+        assert_eq!(lines[3], std::fs::read_to_string("/proc/self/comm").unwrap().trim_end());
         assert_eq!(lines[4], "");
         assert!(RawLog::to_file(&folder.path().join("no/such")).is_none());
     }
 
     #[test]
     fn a_bad_descriptor_does_no_harm() {
-        let mut log = RawLog {
-            descriptor: -1,
-            owned: true,
-            buf: [0; 512],
-            len: 0,
-        };
+        let mut log = RawLog { descriptor: -1, owned: true, buf: [0; 512], len: 0 };
         log.bytes(&[b'x'; 2000]);
     }
 }

@@ -101,26 +101,16 @@ extern "C" fn on_terminate(signal: i32, _info: *mut libc::siginfo_t, _context: *
         end(log, 1);
     }
     if LOADING.load(Ordering::Relaxed) {
-        log.line(format_args!(
-            "Received shutdown signal during loading, exiting now."
-        ));
+        log.line(format_args!("Received shutdown signal during loading, exiting now."));
         end(log, 0);
     }
-    let name = if signal == libc::SIGINT {
-        "SIGINT"
-    } else {
-        "SIGTERM"
-    };
+    let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
     log.line(format_args!("Received {name} scheduling shutdown..."));
     PENDING.store(signal, Ordering::Release);
     wake();
 }
 
-extern "C" fn on_stop_child(
-    _signal: i32,
-    _info: *mut libc::siginfo_t,
-    _context: *mut libc::c_void,
-) {
+extern "C" fn on_stop_child(_signal: i32, _info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     let mut log = RawLog::open();
     log.line(format_args!("Received SIGUSR1 in child, exiting now."));
     drop(log);
@@ -136,13 +126,7 @@ fn end(log: RawLog, status: i32) -> ! {
 fn wake() {
     let one = 1u64.to_ne_bytes();
     // SAFETY: eight readable bytes; on a bad descriptor the call fails.
-    unsafe {
-        libc::write(
-            WAKER.load(Ordering::Relaxed),
-            one.as_ptr().cast(),
-            one.len(),
-        )
-    };
+    unsafe { libc::write(WAKER.load(Ordering::Relaxed), one.as_ptr().cast(), one.len()) };
 }
 
 fn set_disposition(signal: Signal, handler: SigHandler) -> io::Result<()> {
@@ -186,11 +170,7 @@ mod tests {
     }
 
     fn readable(signals: &Signals) -> bool {
-        let mut poll = libc::pollfd {
-            fd: signals.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let mut poll = libc::pollfd { fd: signals.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one valid entry; returns at once.
         unsafe { libc::poll(&mut poll, 1, 0) == 1 }
     }
@@ -230,18 +210,9 @@ mod tests {
                 42
             })
         };
-        assert_eq!(
-            twice(Signal::SIGTERM, Signal::SIGINT),
-            Ended::Exited { status: 1 }
-        );
-        assert_eq!(
-            twice(Signal::SIGINT, Signal::SIGINT),
-            Ended::Exited { status: 1 }
-        );
-        assert_eq!(
-            twice(Signal::SIGINT, Signal::SIGTERM),
-            Ended::Exited { status: 42 }
-        );
+        assert_eq!(twice(Signal::SIGTERM, Signal::SIGINT), Ended::Exited { status: 1 });
+        assert_eq!(twice(Signal::SIGINT, Signal::SIGINT), Ended::Exited { status: 1 });
+        assert_eq!(twice(Signal::SIGINT, Signal::SIGTERM), Ended::Exited { status: 42 });
     }
 
     #[test]
@@ -265,18 +236,8 @@ mod tests {
                 42
             })
         };
-        assert_eq!(
-            with(Signal::SIGUSR1),
-            Ended::Exited {
-                status: STOPPED_ON_PURPOSE
-            }
-        );
-        assert_eq!(
-            with(Signal::SIGTERM),
-            Ended::Killed {
-                signal: libc::SIGTERM
-            }
-        );
+        assert_eq!(with(Signal::SIGUSR1), Ended::Exited { status: STOPPED_ON_PURPOSE });
+        assert_eq!(with(Signal::SIGTERM), Ended::Killed { signal: libc::SIGTERM });
         assert_eq!(with(Signal::SIGINT), Ended::Exited { status: 42 });
     }
 }

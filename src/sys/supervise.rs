@@ -32,11 +32,7 @@ pub enum Supervisor {
 impl Supervisor {
     /// Looks for the supervisor in the environment; `None` when `mode` wants none or its variable is missing.
     pub fn find(mode: Mode) -> Option<Supervisor> {
-        find(
-            mode,
-            env::var_os("UPSTART_JOB").is_some(),
-            env::var_os("NOTIFY_SOCKET"),
-        )
+        find(mode, env::var_os("UPSTART_JOB").is_some(), env::var_os("NOTIFY_SOCKET"))
     }
 
     /// Sends lines such as `STATUS=Loading` or `READY=1` to systemd; upstart has no such channel.
@@ -53,9 +49,7 @@ impl Supervisor {
     /// Says that the server is ready: to systemd in words; for upstart the process stops itself until it is told to go on.
     pub fn ready(&self) -> io::Result<()> {
         match self {
-            Supervisor::Systemd { .. } => {
-                self.notify("STATUS=Ready to accept connections\nREADY=1\n")
-            }
+            Supervisor::Systemd { .. } => self.notify("STATUS=Ready to accept connections\nREADY=1\n"),
             Supervisor::Upstart => {
                 raise(Signal::SIGSTOP)?;
                 // SAFETY: this happens once, during the start; threads that run by then do not touch the environment.
@@ -92,11 +86,7 @@ mod tests {
     #[test]
     fn finds_what_is_wanted_and_there() {
         let socket = || Some(OsString::from("/run/notify"));
-        let systemd = || {
-            Some(Supervisor::Systemd {
-                socket: "/run/notify".into(),
-            })
-        };
+        let systemd = || Some(Supervisor::Systemd { socket: "/run/notify".into() });
         assert_eq!(find(Mode::No, true, socket()), None);
         assert_eq!(find(Mode::Auto, false, socket()), systemd());
         assert_eq!(find(Mode::Auto, true, socket()), Some(Supervisor::Upstart));
@@ -113,20 +103,13 @@ mod tests {
         let abstract_name = format!("@redoubt-test-{}", std::process::id());
         for socket in [path.as_os_str(), OsStr::new(&abstract_name)] {
             let receiver = UnixDatagram::bind_addr(&address(socket).unwrap()).unwrap();
-            let supervisor = Supervisor::Systemd {
-                socket: socket.to_owned(),
-            };
+            let supervisor = Supervisor::Systemd { socket: socket.to_owned() };
             supervisor.ready().unwrap();
             let mut buf = [0; 100];
             let len = receiver.recv(&mut buf).unwrap();
-            assert_eq!(
-                &buf[..len],
-                b"STATUS=Ready to accept connections\nREADY=1\n"
-            );
+            assert_eq!(&buf[..len], b"STATUS=Ready to accept connections\nREADY=1\n");
         }
-        let gone = Supervisor::Systemd {
-            socket: folder.path().join("gone").into(),
-        };
+        let gone = Supervisor::Systemd { socket: folder.path().join("gone").into() };
         assert!(gone.notify("X=1").is_err());
         assert!(Supervisor::Upstart.notify("X=1").is_ok());
     }

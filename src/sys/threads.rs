@@ -57,13 +57,11 @@ where
 {
     // A new thread inherits the mask, so there is no moment at which it could take a signal.
     let own_mask = deaf().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
-    let started = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let _slot = register(purpose);
-            super::crash::use_alternate_stack();
-            run(&mut Helper::new());
-        });
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _slot = register(purpose);
+        super::crash::use_alternate_stack();
+        run(&mut Helper::new());
+    });
     own_mask.thread_set_mask()?;
     started
 }
@@ -80,14 +78,9 @@ fn deaf() -> SigSet {
 /// Puts the calling thread on the list until the result is dropped; `None` when the list is full.
 pub fn register(purpose: &'static CStr) -> Option<Registration> {
     let tid = nix::unistd::gettid().as_raw();
-    let take = |slot: &&Slot| {
-        slot.tid
-            .compare_exchange(FREE, tid, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    };
+    let take = |slot: &&Slot| slot.tid.compare_exchange(FREE, tid, Ordering::AcqRel, Ordering::Relaxed).is_ok();
     let slot = LIST.iter().find(take)?;
-    slot.purpose
-        .store(purpose.as_ptr().cast_mut(), Ordering::Release);
+    slot.purpose.store(purpose.as_ptr().cast_mut(), Ordering::Release);
     Some(Registration { slot })
 }
 
@@ -98,9 +91,7 @@ pub struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.slot
-            .purpose
-            .store(std::ptr::null_mut(), Ordering::Relaxed);
+        self.slot.purpose.store(std::ptr::null_mut(), Ordering::Relaxed);
         self.slot.tid.store(FREE, Ordering::Release);
     }
 }
@@ -118,9 +109,7 @@ impl Slot {
             return "";
         }
         // SAFETY: only `register` stores anything but null, and that is a `&'static CStr`.
-        unsafe { CStr::from_ptr(purpose) }
-            .to_str()
-            .unwrap_or_default()
+        unsafe { CStr::from_ptr(purpose) }.to_str().unwrap_or_default()
     }
 }
 
@@ -137,10 +126,7 @@ pub(super) fn install() -> io::Result<()> {
 extern "C" fn answer(_signal: i32, _info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     let _errno = KeepErrno::new();
     let tid = nix::unistd::gettid().as_raw();
-    if let Some(slot) = LIST
-        .iter()
-        .find(|slot| slot.tid.load(Ordering::Relaxed) == tid)
-    {
+    if let Some(slot) = LIST.iter().find(|slot| slot.tid.load(Ordering::Relaxed) == tid) {
         let mut frames = [std::ptr::null_mut(); FRAMES];
         let count = walk(&mut frames);
         for (place, frame) in slot.addresses.iter().zip(&frames[..count]) {
@@ -172,15 +158,10 @@ pub(super) fn write_stacks(log: &mut RawLog, activity: &str) {
     for slot in others() {
         let tid = slot.tid.load(Ordering::Relaxed);
         // SAFETY: sends a signal to a thread of this very process; if it has ended meanwhile, the kernel says so.
-        let sent =
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, STACK_SIGNAL as i32) };
+        let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, STACK_SIGNAL as i32) };
         asked += usize::from(sent == 0);
     }
-    let answered = || {
-        others()
-            .filter(|slot| slot.answered.load(Ordering::Acquire))
-            .count()
-    };
+    let answered = || others().filter(|slot| slot.answered.load(Ordering::Acquire)).count();
     let mut waited = Duration::ZERO;
     while answered() < asked && waited < PATIENCE {
         nap(NAP);
@@ -190,15 +171,9 @@ pub(super) fn write_stacks(log: &mut RawLog, activity: &str) {
     let mut frames = [std::ptr::null_mut(); FRAMES];
     let count = walk(&mut frames);
     let label = |slot: &'static Slot| {
-        if slot.purpose().is_empty() {
-            activity
-        } else {
-            slot.purpose()
-        }
+        if slot.purpose().is_empty() { activity } else { slot.purpose() }
     };
-    let own_slot = LIST
-        .iter()
-        .find(|slot| slot.tid.load(Ordering::Relaxed) == own);
+    let own_slot = LIST.iter().find(|slot| slot.tid.load(Ordering::Relaxed) == own);
     write_stack(log, own, own_slot.map_or(activity, label), &frames[..count]);
     let mut shown = 1;
     for slot in others().filter(|slot| slot.answered.load(Ordering::Acquire)) {
@@ -206,12 +181,7 @@ pub(super) fn write_stacks(log: &mut RawLog, activity: &str) {
         for (frame, address) in frames.iter_mut().zip(&slot.addresses) {
             *frame = address.load(Ordering::Relaxed);
         }
-        write_stack(
-            log,
-            slot.tid.load(Ordering::Relaxed),
-            label(slot),
-            &frames[..count],
-        );
+        write_stack(log, slot.tid.load(Ordering::Relaxed), label(slot), &frames[..count]);
         shown += 1;
     }
     let _ = writeln!(log, "\n{shown}/{} expected stacktraces.", asked + 1);
@@ -236,10 +206,7 @@ pub(super) fn write_symbols(log: &mut RawLog, frames: &[*mut libc::c_void]) {
 
 /// Sleeps without anything a signal handler must not use.
 fn nap(time: Duration) {
-    let time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: i64::from(time.subsec_nanos()),
-    };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
     // SAFETY: `time` is a valid timespec, and the remaining time is not asked for.
     unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
 }
@@ -264,49 +231,23 @@ mod tests {
         let path = folder.path().join("log");
         write_stacks(&mut RawLog::to_file(&path).unwrap(), "thisTest");
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            text.contains(&format!("\n{tid} helper_of_test\n(waitForTheTest)\n")),
-            "{text}"
-        );
-        assert!(
-            text.contains("(thisTest)\n")
-                && text.contains("[0x")
-                && text.contains(" expected stacktraces.\n"),
-            "{text}"
-        );
+        assert!(text.contains(&format!("\n{tid} helper_of_test\n(waitForTheTest)\n")), "{text}");
+        assert!(text.contains("(thisTest)\n") && text.contains("[0x") && text.contains(" expected stacktraces.\n"), "{text}");
         drop(stop);
         thread.join().unwrap();
-        assert!(
-            LIST.iter()
-                .all(|slot| slot.tid.load(Ordering::Relaxed) != tid)
-        );
+        assert!(LIST.iter().all(|slot| slot.tid.load(Ordering::Relaxed) != tid));
     }
 
     #[test]
     fn helpers_take_no_signals() {
         let (send, receive) = mpsc::channel();
-        let thread = spawn("deaf", c"deafLoop", move |_| {
-            send.send(SigSet::thread_get_mask().unwrap()).unwrap()
-        })
-        .unwrap();
+        let thread = spawn("deaf", c"deafLoop", move |_| send.send(SigSet::thread_get_mask().unwrap()).unwrap()).unwrap();
         let mask = receive.recv().unwrap();
         thread.join().unwrap();
-        for signal in [
-            Signal::SIGTERM,
-            Signal::SIGINT,
-            Signal::SIGALRM,
-            Signal::SIGHUP,
-            Signal::SIGUSR1,
-            Signal::SIGCHLD,
-        ] {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGALRM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD] {
             assert!(mask.contains(signal), "{signal}");
         }
-        for signal in [
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGABRT,
-            STACK_SIGNAL,
-        ] {
+        for signal in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGABRT, STACK_SIGNAL] {
             assert!(!mask.contains(signal), "{signal}");
         }
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));

@@ -39,27 +39,20 @@ pub fn init() {
         // the environment's strings are on the heap by now; `std::env::args` may still read the argument strings, raw
         // bytes that stay terminated by zeros, and its callers are told to use `args` instead. `ARGS.set` lets
         // only the first call come here, so there is one such reference.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(std::ptr::with_exposed_provenance_mut(start), len)
-        };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(std::ptr::with_exposed_provenance_mut(start), len) };
         let _ = AREA.set(Mutex::new(Area(bytes)));
     }
 }
 
 /// The command line as it was given. Use this instead of [`std::env::args`], which shows the title once one is set.
 pub fn args() -> Vec<OsString> {
-    ARGS.get()
-        .cloned()
-        .unwrap_or_else(|| env::args_os().collect())
+    ARGS.get().cloned().unwrap_or_else(|| env::args_os().collect())
 }
 
 /// Sets the title, cut where the area ends; false when there is no area.
 pub fn set(title: &str) -> bool {
     let Some(area) = AREA.get() else { return false };
-    overwrite(
-        area.lock().unwrap_or_else(PoisonError::into_inner).0,
-        title.as_bytes(),
-    );
+    overwrite(area.lock().unwrap_or_else(PoisonError::into_inner).0, title.as_bytes());
     true
 }
 
@@ -76,13 +69,8 @@ fn find_area(args: &[OsString]) -> Option<(usize, usize)> {
     let (arg_start, arg_end, env_start, env_end) = (field(0)?, field(1)?, field(2)?, field(3)?);
     // Older kernels leave out addresses (zeros) for lack of permission; a gap would be someone else's memory.
     let args_len: usize = args.iter().map(|arg| arg.len() + 1).sum();
-    let plausible =
-        arg_start != 0 && arg_end.checked_sub(arg_start)? == args_len && env_start == arg_end;
-    let end = if env_end > env_start {
-        env_end
-    } else {
-        arg_end
-    };
+    let plausible = arg_start != 0 && arg_end.checked_sub(arg_start)? == args_len && env_start == arg_end;
+    let end = if env_end > env_start { env_end } else { arg_end };
     plausible.then_some((arg_start, end - arg_start))
 }
 
@@ -119,10 +107,7 @@ mod tests {
     fn the_kernel_tells_where_the_arguments_are() {
         let args: Vec<OsString> = env::args_os().collect();
         let (start, len) = find_area(&args).unwrap();
-        let text: Vec<u8> = args
-            .iter()
-            .flat_map(|arg| [arg.as_encoded_bytes(), b"\0"].concat())
-            .collect();
+        let text: Vec<u8> = args.iter().flat_map(|arg| [arg.as_encoded_bytes(), b"\0"].concat()).collect();
         assert!(len >= text.len());
         let cmdline = std::fs::read("/proc/self/cmdline").unwrap();
         assert_eq!(cmdline, text);
@@ -135,20 +120,12 @@ mod tests {
         assert!(!set("nobody called init here"));
         match fork().unwrap() {
             Fork::Child => {
-                let (given, variables) = (
-                    env::args_os().collect::<Vec<_>>(),
-                    env::vars_os().collect::<Vec<_>>(),
-                );
+                let (given, variables) = (env::args_os().collect::<Vec<_>>(), env::vars_os().collect::<Vec<_>>());
                 init();
                 init();
-                let shown =
-                    set("redis-server *:6379") && args() == given && env::vars_os().eq(variables);
+                let shown = set("redis-server *:6379") && args() == given && env::vars_os().eq(variables);
                 let cmdline = std::fs::read("/proc/self/cmdline").unwrap_or_default();
-                exit_now(if shown && cmdline.starts_with(b"redis-server *:6379\0") {
-                    42
-                } else {
-                    1
-                })
+                exit_now(if shown && cmdline.starts_with(b"redis-server *:6379\0") { 42 } else { 1 })
             }
             Fork::Parent { child } => {
                 assert_eq!(wait_for(child).unwrap(), Ended::Exited { status: 42 })

@@ -12,28 +12,20 @@ pub(super) struct Big {
 
 impl Big {
     pub(super) fn from(value: u64) -> Big {
-        Big {
-            limbs: if value == 0 { Vec::new() } else { vec![value] },
-        }
+        Big { limbs: if value == 0 { Vec::new() } else { vec![value] } }
     }
 
     pub(super) fn from_decimal(digits: &[u8]) -> Big {
         let mut value = Big::from(0);
         for chunk in digits.chunks(19) {
-            let part = chunk
-                .iter()
-                .fold(0u64, |sum, &digit| sum * 10 + u64::from(digit - b'0'));
+            let part = chunk.iter().fold(0u64, |sum, &digit| sum * 10 + u64::from(digit - b'0'));
             value.multiply_add(10u64.pow(chunk.len() as u32), part);
         }
         value
     }
 
     pub(super) fn bits(&self) -> usize {
-        self.limbs.len() * 64
-            - self
-                .limbs
-                .last()
-                .map_or(0, |limb| limb.leading_zeros() as usize)
+        self.limbs.len() * 64 - self.limbs.last().map_or(0, |limb| limb.leading_zeros() as usize)
     }
 
     fn multiply_add(&mut self, factor: u64, addend: u64) {
@@ -71,10 +63,7 @@ impl Big {
     pub(super) fn top(&self) -> (u128, usize, bool) {
         let split = self.limbs.len().saturating_sub(2);
         let (low, high) = self.limbs.split_at(split);
-        let top = high
-            .iter()
-            .rev()
-            .fold(0, |top: u128, &limb| top << 64 | u128::from(limb));
+        let top = high.iter().rev().fold(0, |top: u128, &limb| top << 64 | u128::from(limb));
         (top, split * 64, low.iter().any(|&limb| limb != 0))
     }
 
@@ -102,19 +91,14 @@ impl Big {
     }
 
     fn at_least(&self, other: &Big) -> bool {
-        self.limbs
-            .len()
-            .cmp(&other.limbs.len())
-            .then_with(|| self.limbs.iter().rev().cmp(other.limbs.iter().rev()))
-            .is_ge()
+        self.limbs.len().cmp(&other.limbs.len()).then_with(|| self.limbs.iter().rev().cmp(other.limbs.iter().rev())).is_ge()
     }
 
     /// Subtracts a number that is not larger.
     fn subtract(&mut self, other: &Big) {
         let mut borrow = false;
         for (index, limb) in self.limbs.iter_mut().enumerate() {
-            let (difference, under) =
-                limb.overflowing_sub(other.limbs.get(index).copied().unwrap_or(0));
+            let (difference, under) = limb.overflowing_sub(other.limbs.get(index).copied().unwrap_or(0));
             let (difference, under_borrow) = difference.overflowing_sub(u64::from(borrow));
             *limb = difference;
             borrow = under || under_borrow;

@@ -17,11 +17,7 @@ const fn table() -> [u16; 256] {
         let mut crc = (index as u16) << 8;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 0x8000 != 0 {
-                (crc << 1) ^ 0x1021
-            } else {
-                crc << 1
-            };
+            crc = if crc & 0x8000 != 0 { (crc << 1) ^ 0x1021 } else { crc << 1 };
             bit += 1;
         }
         table[index] = crc;
@@ -32,9 +28,7 @@ const fn table() -> [u16; 256] {
 
 /// CRC-16/XMODEM of `bytes`.
 pub fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)]
-    })
+    bytes.iter().fold(0, |crc, &byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
 /// The part of `key` that decides its slot: a non-empty `{tag}`, else the whole key.
@@ -78,14 +72,7 @@ mod tests {
 
     #[test]
     fn puts_keys_where_a_genuine_server_does() {
-        for (key, slot) in [
-            ("foo", 12182),
-            ("bar", 5061),
-            ("hello", 866),
-            ("", 0),
-            ("somekey", 11058),
-            ("foo{hash_tag}", 2515),
-        ] {
+        for (key, slot) in [("foo", 12182), ("bar", 5061), ("hello", 866), ("", 0), ("somekey", 11058), ("foo{hash_tag}", 2515)] {
             assert_eq!(key_slot(key.as_bytes()), slot, "{key}");
         }
     }

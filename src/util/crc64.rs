@@ -15,11 +15,7 @@ const fn tables() -> [[u64; 256]; 8] {
         let mut crc = index as u64;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 != 0 {
-                (crc >> 1) ^ POLYNOMIAL_REFLECTED
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 != 0 { (crc >> 1) ^ POLYNOMIAL_REFLECTED } else { crc >> 1 };
             bit += 1;
         }
         tables[0][index] = crc;
@@ -69,13 +65,7 @@ mod tests {
     /// The definition, a bit at a time.
     fn bitwise(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0, |crc, &byte| {
-            (0..8).fold(crc ^ u64::from(byte), |crc, _| {
-                if crc & 1 != 0 {
-                    (crc >> 1) ^ POLYNOMIAL_REFLECTED
-                } else {
-                    crc >> 1
-                }
-            })
+            (0..8).fold(crc ^ u64::from(byte), |crc, _| if crc & 1 != 0 { (crc >> 1) ^ POLYNOMIAL_REFLECTED } else { crc >> 1 })
         })
     }
 

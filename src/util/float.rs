@@ -74,9 +74,7 @@ pub(super) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
 
 /// Whether the digits in front of the exponent have any that is not zero.
 fn has_nonzero_digit(body: &[u8]) -> bool {
-    body.iter()
-        .take_while(|byte| !byte.eq_ignore_ascii_case(&b'e'))
-        .any(|byte| matches!(byte, b'1'..=b'9'))
+    body.iter().take_while(|byte| !byte.eq_ignore_ascii_case(&b'e')).any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 /// `mantissa * 2^exponent`, plus something below the last bit of the mantissa when `sticky`.
@@ -92,11 +90,7 @@ impl HexFloat {
     pub(super) fn parse(text: &[u8]) -> Option<HexFloat> {
         // Far beyond every exponent that matters, and far from overflow.
         const EXPONENT_CAP: i64 = 1 << 40;
-        let mut float = HexFloat {
-            mantissa: 0,
-            exponent: 0,
-            sticky: false,
-        };
+        let mut float = HexFloat { mantissa: 0, exponent: 0, sticky: false };
         let (mut any, mut point) = (false, false);
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
@@ -144,13 +138,7 @@ impl HexFloat {
             return Some(0.0);
         }
         let smallest = i64::from(f64::MIN_EXP) - i64::from(f64::MANTISSA_DIGITS);
-        let (mantissa, exponent) = round(
-            self.mantissa,
-            self.exponent,
-            self.sticky,
-            f64::MANTISSA_DIGITS,
-            smallest,
-        )?;
+        let (mantissa, exponent) = round(self.mantissa, self.exponent, self.sticky, f64::MANTISSA_DIGITS, smallest)?;
         if exponent + i64::from(64 - mantissa.leading_zeros()) > i64::from(f64::MAX_EXP) {
             return None;
         }
@@ -164,13 +152,7 @@ impl HexFloat {
 /// Rounds `mantissa * 2^exponent` (and a bit more when `sticky`) to at most `bits` bits (64 at most) and an
 /// exponent of at least `smallest`, to the nearest, ties to even. `mantissa` is not zero. The result may be
 /// zero; `None` when the exponent is beyond any use.
-pub(super) fn round(
-    mantissa: u128,
-    exponent: i64,
-    sticky: bool,
-    bits: u32,
-    smallest: i64,
-) -> Option<(u64, i64)> {
+pub(super) fn round(mantissa: u128, exponent: i64, sticky: bool, bits: u32, smallest: i64) -> Option<(u64, i64)> {
     let width = 128 - mantissa.leading_zeros();
     let drop = i64::from(width.saturating_sub(bits)).max(smallest.checked_sub(exponent)?);
     if drop <= 0 {
@@ -182,19 +164,11 @@ pub(super) fn round(
     let exponent = exponent.checked_add(drop)?;
     let drop = drop as u32;
     let kept = mantissa.checked_shr(drop).unwrap_or(0);
-    let lost = if drop == 128 {
-        mantissa
-    } else {
-        mantissa & ((1 << drop) - 1)
-    };
+    let lost = if drop == 128 { mantissa } else { mantissa & ((1 << drop) - 1) };
     let half = 1u128 << (drop - 1);
     let up = lost > half || (lost == half && (sticky || kept & 1 == 1));
     let kept = kept + u128::from(up);
-    if kept >> bits != 0 {
-        Some(((kept >> 1) as u64, exponent + 1))
-    } else {
-        Some((kept as u64, exponent))
-    }
+    if kept >> bits != 0 { Some(((kept >> 1) as u64, exponent + 1)) } else { Some((kept as u64, exponent)) }
 }
 
 /// Integers up to this magnitude are written in full, whatever their digits as a double would be.
@@ -294,12 +268,7 @@ pub fn write_general(out: &mut Vec<u8>, value: f64, precision: usize) {
         if precision > 1 {
             trim_fraction(out, start);
         }
-        let _ = write!(
-            out,
-            "e{}{:02}",
-            if exponent < 0 { '-' } else { '+' },
-            exponent.abs()
-        );
+        let _ = write!(out, "e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
     }
 }
 

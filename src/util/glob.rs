@@ -32,9 +32,7 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
 
 /// Whether `pattern` has any byte with a meaning of its own, so that it may match more than one text.
 pub fn is_pattern(pattern: &[u8]) -> bool {
-    pattern
-        .iter()
-        .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
+    pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
 }
 
 /// Runs of stars that may be tried on one text; beyond, upstream gives up too, and says no.
@@ -97,10 +95,7 @@ fn candidate<const FOLD: bool>(lead: u8, text: &[u8], from: usize) -> Option<usi
     let rest = text.get(from..).filter(|rest| !rest.is_empty())?;
     match lead {
         b'?' | b'[' | b'\\' => Some(from),
-        _ if FOLD => rest
-            .iter()
-            .position(|byte| byte.eq_ignore_ascii_case(&lead))
-            .map(|skip| from + skip),
+        _ if FOLD => rest.iter().position(|byte| byte.eq_ignore_ascii_case(&lead)).map(|skip| from + skip),
         _ => memchr(lead, rest).map(|skip| from + skip),
     }
 }
@@ -153,11 +148,7 @@ fn class<const FOLD: bool>(pattern: &[u8], at: usize, byte: u8) -> (bool, usize)
 
 #[inline]
 fn fold<const FOLD: bool>(byte: u8) -> u8 {
-    if FOLD {
-        byte.to_ascii_lowercase()
-    } else {
-        byte
-    }
+    if FOLD { byte.to_ascii_lowercase() } else { byte }
 }
 
 #[inline]
@@ -172,19 +163,13 @@ mod tests {
 
     fn yes(pattern: &str, texts: &[&str]) {
         for text in texts {
-            assert!(
-                matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive),
-                "{pattern:?} must match {text:?}"
-            );
+            assert!(matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern:?} must match {text:?}");
         }
     }
 
     fn no(pattern: &str, texts: &[&str]) {
         for text in texts {
-            assert!(
-                !matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive),
-                "{pattern:?} must not match {text:?}"
-            );
+            assert!(!matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern:?} must not match {text:?}");
         }
     }
 
@@ -270,9 +255,7 @@ mod tests {
     #[test]
     fn tells_patterns_from_names() {
         assert!(!is_pattern(b"maxmemory"));
-        assert!(
-            is_pattern(b"max*") && is_pattern(b"a?") && is_pattern(b"[a]") && is_pattern(b"\\a")
-        );
+        assert!(is_pattern(b"max*") && is_pattern(b"a?") && is_pattern(b"[a]") && is_pattern(b"\\a"));
     }
 
     /// The definition by recursion, exponential but plain.
@@ -282,8 +265,7 @@ mod tests {
             (Some(b'*'), None) => model(&pattern[1..], text),
             (Some(b'*'), Some(_)) => model(&pattern[1..], text) || model(pattern, &text[1..]),
             (Some(_), None) => false,
-            (Some(_), Some(&byte)) => one::<false>(pattern, 0, byte)
-                .is_some_and(|next| model(&pattern[next..], &text[1..])),
+            (Some(_), Some(&byte)) => one::<false>(pattern, 0, byte).is_some_and(|next| model(&pattern[next..], &text[1..])),
         }
     }
 

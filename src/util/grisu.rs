@@ -38,19 +38,13 @@ struct Float {
 impl Float {
     fn normalized(self) -> Float {
         let shift = self.fraction.leading_zeros();
-        Float {
-            fraction: self.fraction << shift,
-            exponent: self.exponent - shift as i32,
-        }
+        Float { fraction: self.fraction << shift, exponent: self.exponent - shift as i32 }
     }
 
     /// The upper half of the product, rounded half up.
     fn times(self, other: Float) -> Float {
         let product = u128::from(self.fraction) * u128::from(other.fraction) + (1 << 63);
-        Float {
-            fraction: (product >> 64) as u64,
-            exponent: self.exponent + other.exponent + 64,
-        }
+        Float { fraction: (product >> 64) as u64, exponent: self.exponent + other.exponent + 64 }
     }
 }
 
@@ -64,28 +58,15 @@ pub fn decimal(value: f64) -> Decimal {
     let bits = value.to_bits();
     let biased = (bits >> FRACTION_BITS) as i32 & 0x7ff;
     let w = if biased == 0 {
-        Float {
-            fraction: bits & (HIDDEN - 1),
-            exponent: SMALLEST_EXPONENT,
-        }
+        Float { fraction: bits & (HIDDEN - 1), exponent: SMALLEST_EXPONENT }
     } else {
-        Float {
-            fraction: bits & (HIDDEN - 1) | HIDDEN,
-            exponent: SMALLEST_EXPONENT + biased - 1,
-        }
+        Float { fraction: bits & (HIDDEN - 1) | HIDDEN, exponent: SMALLEST_EXPONENT + biased - 1 }
     };
-    let upper = Float {
-        fraction: (w.fraction << 1) + 1,
-        exponent: w.exponent - 1,
-    }
-    .normalized();
+    let upper = Float { fraction: (w.fraction << 1) + 1, exponent: w.exponent - 1 }.normalized();
     // Below a power of two the neighbours are only half as far.
     let lower_shift = if w.fraction == HIDDEN { 2 } else { 1 };
     let lower = (w.fraction << lower_shift) - 1;
-    let lower = Float {
-        fraction: lower << (w.exponent - lower_shift - upper.exponent),
-        exponent: upper.exponent,
-    };
+    let lower = Float { fraction: lower << (w.exponent - lower_shift - upper.exponent), exponent: upper.exponent };
 
     let (power, decimal_exponent) = cached_power(upper.exponent);
     let w = w.normalized().times(power);
@@ -100,11 +81,7 @@ fn generate(w: Float, upper: Float, lower: Float, scale: i32) -> Decimal {
     const TEN_DIGITS: u64 = 1_000_000_000;
     let shift = -upper.exponent as u32;
     let one = 1u64 << shift;
-    let mut out = Decimal {
-        buf: [0; DIGITS_MAX + 1],
-        len: 0,
-        exponent: scale,
-    };
+    let mut out = Decimal { buf: [0; DIGITS_MAX + 1], len: 0, exponent: scale };
     let mut distance = upper.fraction - w.fraction;
     let mut width = upper.fraction - lower.fraction;
     let mut integer = upper.fraction >> shift;
@@ -156,8 +133,7 @@ impl Decimal {
         };
         while rest < distance
             && width - rest >= unit
-            && (rest.wrapping_add(unit) < distance
-                || distance - rest > rest.wrapping_add(unit).wrapping_sub(distance))
+            && (rest.wrapping_add(unit) < distance || distance - rest > rest.wrapping_add(unit).wrapping_sub(distance))
         {
             *last -= 1;
             rest += unit;
@@ -178,10 +154,7 @@ fn cached_power(exponent: i32) -> (Float, i32) {
     loop {
         let decimal_exponent = FIRST_POWER + POWER_STEP * index;
         // floor(log2(10^n)) by a fixed-point log2(10), exact for every power in the table.
-        let power = Float {
-            fraction: POWERS[index as usize],
-            exponent: ((decimal_exponent * 217_706) >> 16) - 63,
-        };
+        let power = Float { fraction: POWERS[index as usize], exponent: ((decimal_exponent * 217_706) >> 16) - 63 };
         let scaled = exponent + power.exponent + 64;
         if scaled < *WINDOW.start() {
             index += 1;
@@ -227,11 +200,7 @@ mod tests {
 
     fn text(value: f64) -> String {
         let decimal = decimal(value);
-        format!(
-            "{}e{}",
-            String::from_utf8_lossy(decimal.digits()),
-            decimal.exponent
-        )
+        format!("{}e{}", String::from_utf8_lossy(decimal.digits()), decimal.exponent)
     }
 
     #[test]

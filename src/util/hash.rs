@@ -26,9 +26,7 @@ pub const SPREAD_BITS: u32 = 4;
 /// How many of 256 hashes go to each sixteenth of the range: from 11 to 21 in steps of about 1.04, so that a table that
 /// fills up has segments in all stages of their growth at any time. Large shares stand beside small ones, which evens them out
 /// where one segment holds them all.
-const SHARES: [u8; 1 << SPREAD_BITS] = [
-    21, 11, 21, 12, 20, 12, 19, 13, 18, 14, 18, 14, 17, 15, 16, 15,
-];
+const SHARES: [u8; 1 << SPREAD_BITS] = [21, 11, 21, 12, 20, 12, 19, 13, 18, 14, 18, 14, 17, 15, 16, 15];
 
 /// The sixteenth that each low byte of a hash goes to.
 static PLACES: [u8; 256] = {
@@ -97,12 +95,8 @@ impl State {
 /// SipHash-C-D of `data` under the key `(k0, k1)` (little-endian halves of the 16 key bytes).
 #[inline(always)]
 fn sip<const C: usize, const D: usize>(k0: u64, k1: u64, data: &[u8]) -> u64 {
-    let mut state = State(
-        k0 ^ 0x736f_6d65_7073_6575,
-        k1 ^ 0x646f_7261_6e64_6f6d,
-        k0 ^ 0x6c79_6765_6e65_7261,
-        k1 ^ 0x7465_6462_7974_6573,
-    );
+    let mut state =
+        State(k0 ^ 0x736f_6d65_7073_6575, k1 ^ 0x646f_7261_6e64_6f6d, k0 ^ 0x6c79_6765_6e65_7261, k1 ^ 0x7465_6462_7974_6573);
     let (words, rest) = data.as_chunks::<8>();
     for word in words {
         state.absorb::<C>(u64::from_le_bytes(*word));

@@ -46,26 +46,13 @@ impl LongDouble {
         let (negative, body) = float::split_sign(text);
         let magnitude = match body {
             [b'0', b'x' | b'X', hex @ ..] => {
-                let HexFloat {
-                    mantissa,
-                    exponent,
-                    sticky,
-                } = HexFloat::parse(hex)?;
-                if mantissa == 0 {
-                    ZERO
-                } else {
-                    nonzero(mantissa, exponent, sticky)?
-                }
+                let HexFloat { mantissa, exponent, sticky } = HexFloat::parse(hex)?;
+                if mantissa == 0 { ZERO } else { nonzero(mantissa, exponent, sticky)? }
             }
-            _ if body.eq_ignore_ascii_case(b"inf") || body.eq_ignore_ascii_case(b"infinity") => {
-                Magnitude::Infinite
-            }
+            _ if body.eq_ignore_ascii_case(b"inf") || body.eq_ignore_ascii_case(b"infinity") => Magnitude::Infinite,
             _ => Decimal::parse(body)?.to_magnitude()?,
         };
-        Some(LongDouble {
-            negative,
-            magnitude,
-        })
+        Some(LongDouble { negative, magnitude })
     }
 
     /// Whether this is a plain number.
@@ -80,16 +67,8 @@ impl LongDouble {
 
     /// The sum, rounded to nearest even; `None` when it would be infinite or not a number.
     pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
-        let (
-            Magnitude::Finite {
-                mantissa: m1,
-                exponent: e1,
-            },
-            Magnitude::Finite {
-                mantissa: m2,
-                exponent: e2,
-            },
-        ) = (self.magnitude, other.magnitude)
+        let (Magnitude::Finite { mantissa: m1, exponent: e1 }, Magnitude::Finite { mantissa: m2, exponent: e2 }) =
+            (self.magnitude, other.magnitude)
         else {
             return None;
         };
@@ -105,22 +84,12 @@ impl LongDouble {
         let distance = e1.abs_diff(e2);
         let smaller = unshifted.checked_shr(distance).unwrap_or(0);
         let sticky = smaller.checked_shl(distance).unwrap_or(0) != unshifted;
-        let sum = if self.negative == other.negative {
-            larger + smaller
-        } else {
-            larger - smaller - u128::from(sticky)
-        };
+        let sum = if self.negative == other.negative { larger + smaller } else { larger - smaller - u128::from(sticky) };
         if sum == 0 {
-            return Some(LongDouble {
-                negative: false,
-                magnitude: ZERO,
-            });
+            return Some(LongDouble { negative: false, magnitude: ZERO });
         }
         let magnitude = rounded(sum, i64::from(e1) - 63, sticky)?;
-        (magnitude != Magnitude::Infinite).then_some(LongDouble {
-            negative: self.negative,
-            magnitude,
-        })
+        (magnitude != Magnitude::Infinite).then_some(LongDouble { negative: self.negative, magnitude })
     }
 
     /// Seconds as whole milliseconds, fractions rounded up; `None` when that is beyond an `i64` or infinite.
@@ -132,9 +101,7 @@ impl LongDouble {
             return Some(0);
         }
         // As two roundings, like the multiplication and the ceiling they stand for.
-        let Magnitude::Finite { mantissa, exponent } =
-            rounded(u128::from(mantissa) * 1000, i64::from(exponent), false)?
-        else {
+        let Magnitude::Finite { mantissa, exponent } = rounded(u128::from(mantissa) * 1000, i64::from(exponent), false)? else {
             return None;
         };
         let whole = if exponent > 0 {
@@ -184,10 +151,7 @@ impl LongDouble {
     }
 }
 
-const ZERO: Magnitude = Magnitude::Finite {
-    mantissa: 0,
-    exponent: 0,
-};
+const ZERO: Magnitude = Magnitude::Finite { mantissa: 0, exponent: 0 };
 
 impl From<i64> for LongDouble {
     fn from(value: i64) -> LongDouble {
@@ -195,10 +159,7 @@ impl From<i64> for LongDouble {
             0 => ZERO,
             mantissa => normalized(mantissa, 0),
         };
-        LongDouble {
-            negative: value < 0,
-            magnitude,
-        }
+        LongDouble { negative: value < 0, magnitude }
     }
 }
 
@@ -215,36 +176,21 @@ impl From<f64> for LongDouble {
             0 => normalized(fraction, -1074),
             _ => normalized(fraction | 1 << FRACTION_BITS, biased - 1075),
         };
-        LongDouble {
-            negative: value.is_sign_negative(),
-            magnitude,
-        }
+        LongDouble { negative: value.is_sign_negative(), magnitude }
     }
 }
 
 /// Shifts a nonzero mantissa up as far as the exponent allows.
 fn normalized(mantissa: u64, exponent: i32) -> Magnitude {
-    let shift = mantissa
-        .leading_zeros()
-        .min(exponent.abs_diff(EXPONENT_MIN));
+    let shift = mantissa.leading_zeros().min(exponent.abs_diff(EXPONENT_MIN));
     let (mantissa, exponent) = (mantissa << shift, exponent - shift as i32);
-    if exponent + MANTISSA_BITS as i32 > EXPONENT_END {
-        Magnitude::Infinite
-    } else {
-        Magnitude::Finite { mantissa, exponent }
-    }
+    if exponent + MANTISSA_BITS as i32 > EXPONENT_END { Magnitude::Infinite } else { Magnitude::Finite { mantissa, exponent } }
 }
 
 /// The nearest value to `mantissa * 2^exponent` (a bit more when `sticky`), `mantissa` not zero. It may be zero
 /// or infinite; `None` when the exponent is beyond any use.
 fn rounded(mantissa: u128, exponent: i64, sticky: bool) -> Option<Magnitude> {
-    let (mantissa, exponent) = float::round(
-        mantissa,
-        exponent,
-        sticky,
-        MANTISSA_BITS,
-        i64::from(EXPONENT_MIN),
-    )?;
+    let (mantissa, exponent) = float::round(mantissa, exponent, sticky, MANTISSA_BITS, i64::from(EXPONENT_MIN))?;
     Some(match mantissa {
         0 => ZERO,
         _ if exponent > i64::from(EXPONENT_END) => Magnitude::Infinite,
@@ -254,8 +200,7 @@ fn rounded(mantissa: u128, exponent: i64, sticky: bool) -> Option<Magnitude> {
 
 /// [`rounded`], refusing what a nonzero text must not become.
 fn nonzero(mantissa: u128, exponent: i64, sticky: bool) -> Option<Magnitude> {
-    rounded(mantissa, exponent, sticky)
-        .filter(|&magnitude| magnitude != ZERO && magnitude != Magnitude::Infinite)
+    rounded(mantissa, exponent, sticky).filter(|&magnitude| magnitude != ZERO && magnitude != Magnitude::Infinite)
 }
 
 /// `value / 2^shift` to the nearest, ties to even; the result must fit.
@@ -263,11 +208,7 @@ fn shift_right_rounded(value: u128, shift: u32) -> u64 {
     match shift {
         0 => value as u64,
         1..=127 => {
-            let (floor, lost, half) = (
-                value >> shift,
-                value & ((1 << shift) - 1),
-                1u128 << (shift - 1),
-            );
+            let (floor, lost, half) = (value >> shift, value & ((1 << shift) - 1), 1u128 << (shift - 1));
             (floor + u128::from(lost > half || (lost == half && floor & 1 == 1))) as u64
         }
         // Below 2^-7 of a unit, for the values that occur here (less than 2^121).
@@ -285,19 +226,10 @@ impl Decimal {
     /// Digits with at most one point, one digit at least, then optionally `e` and a signed exponent.
     fn parse(text: &[u8]) -> Option<Decimal> {
         const EXPONENT_CAP: i64 = 1 << 40;
-        let end = text
-            .iter()
-            .position(|byte| byte.eq_ignore_ascii_case(&b'e'))
-            .unwrap_or(text.len());
+        let end = text.iter().position(|byte| byte.eq_ignore_ascii_case(&b'e')).unwrap_or(text.len());
         let (number, tail) = text.split_at(end);
-        let point = number
-            .iter()
-            .position(|&byte| byte == b'.')
-            .unwrap_or(number.len());
-        let (whole, fraction) = (
-            &number[..point],
-            number.get(point + 1..).unwrap_or_default(),
-        );
+        let point = number.iter().position(|&byte| byte == b'.').unwrap_or(number.len());
+        let (whole, fraction) = (&number[..point], number.get(point + 1..).unwrap_or_default());
         let mut digits = [whole, fraction].concat();
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return None;
@@ -308,17 +240,11 @@ impl Decimal {
             if tail.is_empty() || !tail.iter().all(u8::is_ascii_digit) {
                 return None;
             }
-            exponent = tail.iter().fold(0, |sum: i64, &digit| {
-                (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_CAP)
-            });
+            exponent = tail.iter().fold(0, |sum: i64, &digit| (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_CAP));
             exponent = if negative { -exponent } else { exponent };
         }
         exponent -= fraction.len() as i64;
-        let zeros_behind = digits
-            .iter()
-            .rev()
-            .take_while(|&&digit| digit == b'0')
-            .count();
+        let zeros_behind = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
         digits.truncate(digits.len() - zeros_behind);
         exponent += zeros_behind as i64;
         let zeros_in_front = digits.iter().take_while(|&&digit| digit == b'0').count();
@@ -341,21 +267,14 @@ impl Decimal {
         }
         let power = self.exponent.unsigned_abs() as u32;
         if self.digits.len() <= SMALL_DIGITS && self.exponent.abs() <= SMALL_POWER {
-            let digits = self
-                .digits
-                .iter()
-                .fold(0u64, |sum, &digit| sum * 10 + u64::from(digit - b'0'));
+            let digits = self.digits.iter().fold(0u64, |sum, &digit| sum * 10 + u64::from(digit - b'0'));
             let five = 5u128.pow(power);
             if self.exponent >= 0 {
                 return nonzero(u128::from(digits) * five, self.exponent, false);
             }
             let zeros = digits.leading_zeros();
             let dividend = u128::from(digits << zeros) << 64;
-            return nonzero(
-                dividend / five,
-                self.exponent - 64 - i64::from(zeros),
-                dividend % five != 0,
-            );
+            return nonzero(dividend / five, self.exponent - 64 - i64::from(zeros), dividend % five != 0);
         }
         let mut numerator = Big::from_decimal(&self.digits);
         if self.exponent >= 0 {
@@ -368,12 +287,7 @@ impl Decimal {
         // Scaled so that the quotient has 67 or 68 bits: a few more than the mantissa, the rest is sticky.
         const QUOTIENT_BITS: i64 = 67;
         let scale = QUOTIENT_BITS + denominator.bits() as i64 - numerator.bits() as i64;
-        if scale >= 0 {
-            &mut numerator
-        } else {
-            &mut denominator
-        }
-        .shift_left(scale.unsigned_abs() as u32);
+        if scale >= 0 { &mut numerator } else { &mut denominator }.shift_left(scale.unsigned_abs() as u32);
         let (quotient, sticky) = numerator.divide_short(denominator, QUOTIENT_BITS as u32 + 1);
         nonzero(quotient, self.exponent - scale, sticky)
     }
@@ -494,12 +408,7 @@ mod tests {
         assert_eq!(sum("inf", "-inf"), None);
         assert_eq!(sum("1", "-inf"), None);
         let large = sum("0x1p16383", "0x1p16382").unwrap();
-        assert!(
-            large.starts_with(
-                "8922986215179238238143194949710053480725835153223826781045061159249460186353"
-            ),
-            "{large}"
-        );
+        assert!(large.starts_with("8922986215179238238143194949710053480725835153223826781045061159249460186353"), "{large}");
         assert_eq!(large.len(), 4932);
     }
 
@@ -551,11 +460,7 @@ mod tests {
 
     #[test]
     fn knows_signs_and_infinities() {
-        assert!(
-            parse("-1").unwrap().is_negative()
-                && !parse("-0").unwrap().is_negative()
-                && !parse("1").unwrap().is_negative()
-        );
+        assert!(parse("-1").unwrap().is_negative() && !parse("-0").unwrap().is_negative() && !parse("1").unwrap().is_negative());
         assert!(!parse("-inf").unwrap().is_finite() && parse("1e4000").unwrap().is_finite());
         assert_eq!(shown(parse("-inf").unwrap()), "-inf");
         assert_eq!(shown(LongDouble::from(f64::MAX)).len(), 309);

@@ -22,18 +22,10 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
         if !negative {
             return Some(magnitude);
         }
-        return if magnitude == 0 {
-            None
-        } else {
-            Some(-magnitude)
-        };
+        return if magnitude == 0 { None } else { Some(-magnitude) };
     }
     let magnitude = parse_u64(digits)?;
-    if negative {
-        0i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
+    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
 /// Parses the canonical decimal text of a `u64`: digits only, no leading zero.
@@ -70,11 +62,7 @@ fn short_digits(text: &[u8]) -> Option<u64> {
 #[inline]
 fn digit(byte: u8) -> Option<u64> {
     let value = byte.wrapping_sub(b'0');
-    if value <= 9 {
-        Some(u64::from(value))
-    } else {
-        None
-    }
+    if value <= 9 { Some(u64::from(value)) } else { None }
 }
 
 /// Whether `text` is what [`write_i64`] prints for some `i64`.
@@ -132,20 +120,7 @@ mod tests {
 
     #[test]
     fn covers_the_whole_range() {
-        for value in [
-            0,
-            1,
-            -1,
-            9,
-            10,
-            -10,
-            i64::MAX,
-            i64::MIN,
-            i64::MAX - 1,
-            i64::MIN + 1,
-            10i64.pow(18) - 1,
-            10i64.pow(18),
-        ] {
+        for value in [0, 1, -1, 9, 10, -10, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 10i64.pow(18) - 1, 10i64.pow(18)] {
             assert_eq!(parse_i64(&text(value)), Some(value));
             assert_eq!(i64_len(value), text(value).len());
         }

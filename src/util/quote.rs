@@ -23,12 +23,7 @@ pub fn write_repr(out: &mut Vec<u8>, bytes: &[u8]) {
             0x07 => out.extend_from_slice(b"\\a"),
             0x08 => out.extend_from_slice(b"\\b"),
             0x20..=0x7e => out.push(byte),
-            _ => out.extend_from_slice(&[
-                b'\\',
-                b'x',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]),
+            _ => out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
         }
     }
     out.push(b'"');
@@ -43,10 +38,7 @@ pub fn repr(bytes: &[u8]) -> Vec<u8> {
 
 /// Whether a configuration value needs [`repr`] to survive [`split_args`]: it is empty, or has a byte that is not plain.
 pub fn needs_repr(bytes: &[u8]) -> bool {
-    bytes.is_empty()
-        || bytes
-            .iter()
-            .any(|byte| !matches!(byte, 0x21..=0x7e) || matches!(byte, b'\\' | b'"' | b'\''))
+    bytes.is_empty() || bytes.iter().any(|byte| !matches!(byte, 0x21..=0x7e) || matches!(byte, b'\\' | b'"' | b'\''))
 }
 
 /// A quote was not closed, or something other than a blank followed a closing quote.
@@ -160,21 +152,14 @@ mod tests {
 
     fn split(line: &str) -> Option<Vec<String>> {
         let args = split_args(line.as_bytes()).ok()?;
-        Some(
-            args.iter()
-                .map(|arg| arg.iter().map(|&byte| char::from(byte)).collect())
-                .collect(),
-        )
+        Some(args.iter().map(|arg| arg.iter().map(|&byte| char::from(byte)).collect()).collect())
     }
 
     #[test]
     fn shows_bytes() {
         assert_eq!(repr(b""), b"\"\"");
         assert_eq!(repr(b"a b"), b"\"a b\"");
-        assert_eq!(
-            repr(b"\n\r\t\x07\x08\"\\'\x00\x7f\xff~"),
-            br#""\n\r\t\a\b\"\\'\x00\x7f\xff~""#
-        );
+        assert_eq!(repr(b"\n\r\t\x07\x08\"\\'\x00\x7f\xff~"), br#""\n\r\t\a\b\"\\'\x00\x7f\xff~""#);
         assert!(needs_repr(b"") && needs_repr(b"a b") && needs_repr(b"a'") && needs_repr(b"\xff"));
         assert!(!needs_repr(b"/var/lib:#{}"));
     }

@@ -47,10 +47,7 @@ mod tests {
     #[test]
     fn ids_are_hexadecimal_and_differ() {
         let (a, b) = (id(), id());
-        assert!(
-            a.iter()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        );
+        assert!(a.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
         assert_ne!(a, b);
         assert_ne!(u64(), u64());
     }

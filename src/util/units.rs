@@ -10,10 +10,7 @@ const DIGITS_MAX: usize = 127;
 /// `k`, `m` and `g` are powers of 1000, `kb`, `mb` and `gb` powers of 1024. No digits at all count as
 /// zero. A size beyond `u64::MAX` becomes `u64::MAX`, so that an absurd limit never turns into none.
 pub fn parse_memory(text: &[u8]) -> Option<u64> {
-    let digits_len = text
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits_len = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(digits_len);
     let scale: u64 = match unit.to_ascii_lowercase().as_slice() {
         b"" | b"b" => 1,
@@ -28,11 +25,7 @@ pub fn parse_memory(text: &[u8]) -> Option<u64> {
     if digits.len() > DIGITS_MAX {
         return None;
     }
-    let count = digits.iter().fold(0u64, |count, &digit| {
-        count
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    });
+    let count = digits.iter().fold(0u64, |count, &digit| count.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
     Some(count.saturating_mul(scale))
 }
 

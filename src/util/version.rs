@@ -29,10 +29,7 @@ pub static BUILD_ID: LazyLock<String> = LazyLock::new(|| {
 
 /// The line `--version` prints for the tool of that `title`, such as `Redis server`.
 pub fn line(title: &str) -> String {
-    format!(
-        "{title} v={REDIS} sha={GIT_SHA1}:{GIT_DIRTY} malloc={ALLOCATOR} bits={ARCH_BITS} build={}",
-        *BUILD_ID
-    )
+    format!("{title} v={REDIS} sha={GIT_SHA1}:{GIT_DIRTY} malloc={ALLOCATOR} bits={ARCH_BITS} build={}", *BUILD_ID)
 }
 
 #[cfg(test)]
@@ -41,19 +38,14 @@ mod tests {
 
     #[test]
     fn the_number_is_the_text() {
-        let number = REDIS
-            .split('.')
-            .fold(0, |number, part| number << 8 | part.parse::<u32>().unwrap());
+        let number = REDIS.split('.').fold(0, |number, part| number << 8 | part.parse::<u32>().unwrap());
         assert_eq!(number, REDIS_NUMBER);
     }
 
     #[test]
     fn the_line_has_upstreams_shape() {
         let line = line("Redis server");
-        assert!(
-            line.starts_with("Redis server v=7.2.4 sha=00000000:0 malloc=jemalloc-"),
-            "{line}"
-        );
+        assert!(line.starts_with("Redis server v=7.2.4 sha=00000000:0 malloc=jemalloc-"), "{line}");
         assert_eq!(BUILD_ID.len(), 16);
     }
 }

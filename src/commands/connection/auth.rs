@@ -83,8 +83,7 @@ fn hello(ctx: &mut Ctx<'_>) -> CmdResult {
     let args = ctx.args;
     let mut version = None;
     if let Some(word) = args.get(1) {
-        let number = number::parse_i64(word)
-            .ok_or(CmdError::text("ERR Protocol version is not an integer or out of range"))?;
+        let number = number::parse_i64(word).ok_or(CmdError::text("ERR Protocol version is not an integer or out of range"))?;
         if !(2..=3).contains(&number) {
             return Err(CmdError::text("NOPROTO unsupported protocol version"));
         }

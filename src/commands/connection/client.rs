@@ -9,8 +9,20 @@ use super::{info, kill, names, pause};
 pub static CLIENT: Command = Command::container(
     "CLIENT",
     &[
-        &GETNAME, &HELP, &ID, &INFO, &kill::KILL, &kill::LIST, &NO_EVICT, &NO_TOUCH, &pause::PAUSE, &REPLY, &SETINFO, &SETNAME,
-        &pause::UNBLOCK, &pause::UNPAUSE,
+        &GETNAME,
+        &HELP,
+        &ID,
+        &INFO,
+        &kill::KILL,
+        &kill::LIST,
+        &NO_EVICT,
+        &NO_TOUCH,
+        &pause::PAUSE,
+        &REPLY,
+        &SETINFO,
+        &SETNAME,
+        &pause::UNBLOCK,
+        &pause::UNPAUSE,
     ],
 )
 .summary("Commands about client connections.")

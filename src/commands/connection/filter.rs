@@ -99,9 +99,7 @@ impl Filter {
                 b"ADDR" => Test::Address(owned()),
                 b"LADDR" => Test::LocalAddress(owned()),
                 b"IP" => Test::Ip(owned()),
-                b"MAXAGE" if !negated => {
-                    Test::AgeMin(positive(value, "maxage", "ERR maxage is not an integer or out of range")?)
-                }
+                b"MAXAGE" if !negated => Test::AgeMin(positive(value, "maxage", "ERR maxage is not an integer or out of range")?),
                 b"IDLE" => Test::IdleMin(positive(value, "idle", "ERR idle is not an integer or out of range")?),
                 b"FLAGS" => Test::Flags(owned()),
                 b"NAME" => Test::Name(owned()),

@@ -42,11 +42,7 @@ pub fn line(server: &Server, client: &Client) -> String {
     let unix_path = server.unix_path();
     let now_ms = server.env.now_ms;
     let (obl, oll, omem) = output_shape(client.pending_output());
-    let multi = if client.has(ClientFlags::MULTI) {
-        extra.map_or(0, |extra| extra.transaction.queue.len()) as i64
-    } else {
-        -1
-    };
+    let multi = if client.has(ClientFlags::MULTI) { extra.map_or(0, |extra| extra.transaction.queue.len()) as i64 } else { -1 };
     let events = match client.connection {
         Connection::None => "",
         _ if client.has(ClientFlags::WRITE_BLOCKED) => "rw",

@@ -11,4 +11,5 @@ pub mod pause;
 
 use crate::dispatch::command::Command;
 
-pub static COMMANDS: &[&Command] = &[&auth::AUTH, &client::CLIENT, &basic::ECHO, &auth::HELLO, &basic::PING, &auth::QUIT, &auth::RESET];
+pub static COMMANDS: &[&Command] =
+    &[&auth::AUTH, &client::CLIENT, &basic::ECHO, &auth::HELLO, &basic::PING, &auth::QUIT, &auth::RESET];

@@ -12,10 +12,7 @@ pub static PAUSE: Command = Command::server("PAUSE", pause)
     .group(Group::Connection)
     .arity(-3)
     .flags(&[Admin, NoScript, Loading, Stale])
-    .args(&[
-        integer("timeout"),
-        oneof("mode", &[token("write", "WRITE"), token("all", "ALL")]).since("6.2.0").optional(),
-    ])
+    .args(&[integer("timeout"), oneof("mode", &[token("write", "WRITE"), token("all", "ALL")]).since("6.2.0").optional()])
     .history(&[("6.2.0", "The modes, `WRITE` among them.")]);
 
 fn pause(ctx: &mut Ctx<'_>) -> CmdResult {
@@ -27,8 +24,7 @@ fn pause(ctx: &mut Ctx<'_>) -> CmdResult {
         4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
         _ => return Err(CmdError::SYNTAX),
     };
-    let timeout_ms =
-        number::parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = number::parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
     let until_ms = ctx
         .server
@@ -65,10 +61,7 @@ pub static UNBLOCK: Command = Command::server("UNBLOCK", unblock)
     .group(Group::Connection)
     .arity(-3)
     .flags(&[Admin, NoScript, Loading, Stale])
-    .args(&[
-        integer("client-id"),
-        oneof("unblock-type", &[token("timeout", "TIMEOUT"), token("error", "ERROR")]).optional(),
-    ]);
+    .args(&[integer("client-id"), oneof("unblock-type", &[token("timeout", "TIMEOUT"), token("error", "ERROR")]).optional()]);
 
 fn unblock(ctx: &mut Ctx<'_>) -> CmdResult {
     let args = ctx.args;

@@ -60,8 +60,9 @@ fn hincrbyfloat(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     // As above: only a hash that was there can have a field that is no number.
     let mut hash = db.get_or_create::<Hash>(key)?;
     let old = match hash.get(field) {
-        Some(value) => LongDouble::parse(value.text(&mut itoa::Buffer::new()))
-            .ok_or(CmdError::text("ERR hash value is not a float"))?,
+        Some(value) => {
+            LongDouble::parse(value.text(&mut itoa::Buffer::new())).ok_or(CmdError::text("ERR hash value is not a float"))?
+        }
         None => LongDouble::from(0i64),
     };
     let new = old.checked_add(by).filter(|sum| sum.is_finite()).ok_or(CmdError::INCR_NAN)?;

@@ -315,9 +315,7 @@ mod tests {
         assert_eq!(s.run("HMSET h a 1 b"), "-ERR wrong number of arguments for 'hmset' command\r\n");
         assert_eq!(s.run("EXISTS h"), ":0\r\n");
         s.run("SET str x");
-        for line in
-            ["HSET str a 1", "HSETNX str a 1", "HGET str a", "HMGET str a", "HDEL str a", "HLEN str", "HSTRLEN str a"]
-        {
+        for line in ["HSET str a 1", "HSETNX str a 1", "HGET str a", "HMGET str a", "HDEL str a", "HLEN str", "HSTRLEN str a"] {
             assert!(s.run(line).starts_with("-WRONGTYPE"), "{line}");
         }
     }

@@ -32,8 +32,5 @@ pub static COMMANDS: &[&Command] = &[
 /// The limits of packed hashes, as configured.
 #[inline]
 pub fn limits(config: &Config) -> Limits {
-    Limits {
-        entries: config.hash_max_listpack_entries as usize,
-        value_bytes: config.hash_max_listpack_value_bytes as usize,
-    }
+    Limits { entries: config.hash_max_listpack_entries as usize, value_bytes: config.hash_max_listpack_value_bytes as usize }
 }

@@ -16,10 +16,7 @@ pub static HRANDFIELD: Command = Command::data("HRANDFIELD", hrandfield)
     .arity(-2)
     .flags(&[ReadOnly])
     .keys(&[Keys::one(1).does(&[Use::RO, Use::Access])])
-    .args(&[
-        key("key", 0),
-        block("options", &[integer("count"), token("withvalues", "WITHVALUES").optional()]).optional(),
-    ])
+    .args(&[key("key", 0), block("options", &[integer("count"), token("withvalues", "WITHVALUES").optional()]).optional()])
     .tips(&["nondeterministic_output"]);
 
 fn hrandfield(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {

@@ -13,9 +13,7 @@ use crate::util::number;
 pub static LSET: Command = Command::data("LSET", lset)
     .summary("Replaces the element at an index.")
     .since("1.0.0")
-    .complexity(
-        "O(N) where N is the length of the list. Setting either the first or the last element of the list is O(1).",
-    )
+    .complexity("O(N) where N is the length of the list. Setting either the first or the last element of the list is O(1).")
     .group(Group::List)
     .arity(4)
     .flags(&[Write, DenyOom])

@@ -11,10 +11,7 @@ use crate::types::List;
 use crate::types::list::End;
 
 /// Source and destination.
-pub const KEYS: &[Keys] = &[
-    Keys::one(1).does(&[Use::RW, Use::Access, Use::Delete]),
-    Keys::one(2).does(&[Use::RW, Use::Insert]),
-];
+pub const KEYS: &[Keys] = &[Keys::one(1).does(&[Use::RW, Use::Access, Use::Delete]), Keys::one(2).does(&[Use::RW, Use::Insert])];
 
 const ENDS: &[Arg] = &[token("left", "LEFT"), token("right", "RIGHT")];
 

@@ -52,7 +52,11 @@ fn pop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResul
     };
     let limits = limits(db.env);
     let Some(mut list) = db.get_mut::<List>(key)? else {
-        if count.is_some() { reply.null_array() } else { reply.null() }
+        if count.is_some() {
+            reply.null_array()
+        } else {
+            reply.null()
+        }
         return Ok(Flow::Done);
     };
     let taken = match count {

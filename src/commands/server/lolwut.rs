@@ -36,12 +36,8 @@ fn lolwut(ctx: &mut Ctx<'_>) -> CmdResult {
     };
     let rng = &mut ctx.server.env.rng;
     let bastions = wanted(2, 3..=12).unwrap_or_else(|| rng.usize(4..=8));
-    let mut text = plan(
-        wanted(0, 1..=COLUMNS_MAX).unwrap_or(COLUMNS),
-        wanted(1, 1..=LINES_MAX).unwrap_or(LINES),
-        bastions,
-        rng.f64() * TAU,
-    );
+    let mut text =
+        plan(wanted(0, 1..=COLUMNS_MAX).unwrap_or(COLUMNS), wanted(1, 1..=LINES_MAX).unwrap_or(LINES), bastions, rng.f64() * TAU);
     text.push_str(&format!(
         "\nA redoubt of {bastions} bastions. Redoubt ver. {}, Redis ver. {}\n",
         version::REDOUBT,

@@ -171,9 +171,8 @@ fn examine(usage: &Usage, clients: usize) -> String {
         return "There is too little data here to judge: the server uses less than 5 MB.\n".to_owned();
     }
     let alloc = &usage.allocator;
-    let over = |part: usize, whole: usize, times: f64, bytes: usize| {
-        share(part, whole) > times && part.saturating_sub(whole) > bytes
-    };
+    let over =
+        |part: usize, whole: usize, times: f64, bytes: usize| share(part, whole) > times && part.saturating_sub(whole) > bytes;
     let findings = [
         (
             usage.peak as f64 / usage.used as f64 > 1.5,
@@ -203,8 +202,7 @@ fn examine(usage: &Usage, clients: usize) -> String {
              requests in CLIENT LIST.",
         ),
     ];
-    let found: Vec<String> =
-        findings.iter().filter(|(is, _)| *is).map(|(_, finding)| format!("- {finding}\n")).collect();
+    let found: Vec<String> = findings.iter().filter(|(is, _)| *is).map(|(_, finding)| format!("- {finding}\n")).collect();
     if found.is_empty() { "No problem with memory was found.\n".to_owned() } else { found.concat() }
 }
 

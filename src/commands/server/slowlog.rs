@@ -61,9 +61,7 @@ fn get(ctx: &mut Ctx<'_>) -> CmdResult {
             _ => return Err(CmdError::text("ERR count should be greater than or equal to -1")),
         },
         _ => {
-            return Err(CmdError::text(
-                "ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.",
-            ));
+            return Err(CmdError::text("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP."));
         }
     };
     let entries = &ctx.server.slowlog.entries;

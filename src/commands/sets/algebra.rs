@@ -14,8 +14,7 @@ use crate::types::set::{Limits, Probe};
 use crate::util::number::parse_i64;
 
 const READ_ALL: &[Keys] = &[Keys::range(1, -1, 1).does(&[Use::RO, Use::Access])];
-const STORE: &[Keys] =
-    &[Keys::one(1).does(&[Use::OW, Use::Update]), Keys::range(2, -1, 1).does(&[Use::RO, Use::Access])];
+const STORE: &[Keys] = &[Keys::one(1).does(&[Use::OW, Use::Update]), Keys::range(2, -1, 1).does(&[Use::RO, Use::Access])];
 const READ_ARGS: &[Arg] = &[key("key", 0).multiple()];
 const STORE_ARGS: &[Arg] = &[key("destination", 0), key("key", 1).multiple()];
 const INTER_COST: &str = "O(N*M) at worst, for M sets the smallest of which has N members.";
@@ -323,9 +322,7 @@ mod tests {
         let mut s = Session::new();
         s.run("SET str x");
         s.run("SADD a 1");
-        for line in
-            ["SINTER none str", "SUNION a str", "SDIFF none str", "SINTERSTORE a str none", "SINTERCARD 2 none str"]
-        {
+        for line in ["SINTER none str", "SUNION a str", "SDIFF none str", "SINTERSTORE a str none", "SINTERCARD 2 none str"] {
             assert!(s.run(line).starts_with("-WRONGTYPE"), "{line}");
         }
         assert_eq!(s.run("SCARD a"), ":1\r\n");

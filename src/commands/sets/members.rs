@@ -242,8 +242,7 @@ mod tests {
         assert_eq!(s.run("SREM s 1 2 3"), ":2\r\n");
         assert_eq!(s.run("EXISTS s"), ":0\r\n");
         s.run("SET str x");
-        for line in ["SADD str a", "SREM str a", "SMEMBERS str", "SCARD str", "SISMEMBER str a", "SSCAN str 0 nonsense"]
-        {
+        for line in ["SADD str a", "SREM str a", "SMEMBERS str", "SCARD str", "SISMEMBER str a", "SSCAN str 0 nonsense"] {
             assert!(s.run(line).starts_with("-WRONGTYPE"), "{line}");
         }
     }

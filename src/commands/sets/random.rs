@@ -174,11 +174,9 @@ mod tests {
         assert_eq!(s.run("SPOP s 0"), "*0\r\n");
         assert_eq!(s.run("SPOP s"), "$1\r\na\r\n");
         assert_eq!(s.run("EXISTS s"), ":0\r\n");
-        for members in [
-            "1 2 3 4 5",
-            "a b c d e",
-            "1 2 3 4 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        ] {
+        for members in
+            ["1 2 3 4 5", "a b c d e", "1 2 3 4 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+        {
             s.run(&format!("SADD s {members}"));
             assert_eq!(lines(&s.run("SPOP s 3"))[0], "*3");
             assert_eq!(s.run("SCARD s"), ":2\r\n");

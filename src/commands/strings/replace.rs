@@ -53,9 +53,7 @@ pub static GETEX: Command = Command::data("GETEX", getex)
     .group(Group::String)
     .arity(-2)
     .flags(&[Write, Fast])
-    .keys(&[Keys::one(1)
-        .does(&[Use::RW, Use::Access, Use::Update])
-        .notes("RW and UPDATE because it changes the TTL")])
+    .keys(&[Keys::one(1).does(&[Use::RW, Use::Access, Use::Update]).notes("RW and UPDATE because it changes the TTL")])
     .args(&[key("key", 0), oneof("expiration", &expiry::GETEX_FORMS).optional()]);
 
 fn getex(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {

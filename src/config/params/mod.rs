@@ -34,12 +34,8 @@ static AREAS: [&[Param]; 8] = [
 ];
 
 /// Directives upstream once had: a file may still hold them, with one value, and nothing happens.
-pub const RETIRED: [&str; 4] = [
-    "list-max-ziplist-entries",
-    "list-max-ziplist-value",
-    "lua-replicate-commands",
-    "io-threads-do-reads",
-];
+pub const RETIRED: [&str; 4] =
+    ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands", "io-threads-do-reads"];
 
 /// Every parameter, in table order.
 pub fn all() -> impl Iterator<Item = &'static Param> {
@@ -63,23 +59,11 @@ const fn boolean(name: &'static str, field: &'static Field<bool>, default: &'sta
     Param::new(name, Kind::Bool(field), default)
 }
 
-const fn int(
-    name: &'static str,
-    field: &'static dyn IntField,
-    min: i64,
-    max: i64,
-    default: &'static str,
-) -> Param {
+const fn int(name: &'static str, field: &'static dyn IntField, min: i64, max: i64, default: &'static str) -> Param {
     Param::new(name, Kind::int(field, min, max), default)
 }
 
-const fn memory(
-    name: &'static str,
-    field: &'static Field<u64>,
-    min: u64,
-    max: u64,
-    default: &'static str,
-) -> Param {
+const fn memory(name: &'static str, field: &'static Field<u64>, min: u64, max: u64, default: &'static str) -> Param {
     Param::new(name, Kind::memory(field, min, max), default)
 }
 
@@ -105,13 +89,8 @@ pub(super) mod tests {
     #[test]
     fn names_are_unique_and_lower_case() {
         let mut names = HashSet::new();
-        let other = crate::config::rewrite::OTHER_DIRECTIVES
-            .into_iter()
-            .chain(RETIRED);
-        for name in all()
-            .flat_map(|param| param.names().chain(param.valkey.iter().copied()))
-            .chain(other)
-        {
+        let other = crate::config::rewrite::OTHER_DIRECTIVES.into_iter().chain(RETIRED);
+        for name in all().flat_map(|param| param.names().chain(param.valkey.iter().copied())).chain(other) {
             assert!(names.insert(name), "{name} twice");
             assert_eq!(name, name.to_ascii_lowercase());
         }
@@ -128,9 +107,7 @@ pub(super) mod tests {
                 (_, shown) => vec![shown.as_bytes()],
             };
             let mut config = defaults.clone();
-            param
-                .parse(&mut config, &again, Source::Set)
-                .unwrap_or_else(|error| panic!("{}: {error}", param.name));
+            param.parse(&mut config, &again, Source::Set).unwrap_or_else(|error| panic!("{}: {error}", param.name));
             assert_eq!(config, defaults, "{}", param.name);
         }
     }
@@ -164,13 +141,7 @@ pub(super) mod tests {
             let changed = changed.unwrap_or_else(|| panic!("{} changes nothing", param.name));
             for other in all() {
                 let same = other.show(&changed) == other.show(&defaults);
-                assert_eq!(
-                    same,
-                    other.name != param.name,
-                    "{} and {}",
-                    param.name,
-                    other.name
-                );
+                assert_eq!(same, other.name != param.name, "{} and {}", param.name, other.name);
             }
         }
         assert_eq!(Config::FIELD_COUNT, all().count());
@@ -182,20 +153,13 @@ pub(super) mod tests {
             if let Kind::Int { min, max, .. } = &param.kind {
                 for value in [*min, *max] {
                     let text = value.to_string();
-                    let outcome =
-                        param.parse(&mut Config::default(), &[text.as_bytes()], Source::Set);
-                    assert!(
-                        outcome.is_ok() || param.absent.is_some(),
-                        "{} {value}: {outcome:?}",
-                        param.name
-                    );
+                    let outcome = param.parse(&mut Config::default(), &[text.as_bytes()], Source::Set);
+                    assert!(outcome.is_ok() || param.absent.is_some(), "{} {value}: {outcome:?}", param.name);
                 }
                 for value in [i128::from(*min) - 1, i128::from(*max) + 1] {
                     let text = value.to_string();
                     assert!(
-                        param
-                            .parse(&mut Config::default(), &[text.as_bytes()], Source::Set)
-                            .is_err(),
+                        param.parse(&mut Config::default(), &[text.as_bytes()], Source::Set).is_err(),
                         "{} {value}",
                         param.name
                     );
@@ -206,20 +170,8 @@ pub(super) mod tests {
 
     #[test]
     fn secrets_are_marked() {
-        let sensitive: Vec<&str> = all()
-            .filter(|param| param.flags.contains(Flags::SENSITIVE))
-            .map(|param| param.name)
-            .collect();
-        assert_eq!(
-            sensitive,
-            [
-                "requirepass",
-                "masterauth",
-                "masteruser",
-                "tls-key-file-pass",
-                "tls-client-key-file-pass"
-            ]
-        );
+        let sensitive: Vec<&str> = all().filter(|param| param.flags.contains(Flags::SENSITIVE)).map(|param| param.name).collect();
+        assert_eq!(sensitive, ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"]);
     }
 
     /// Names and values of CONFIG GET * on a genuine 8.0.6 without a configuration file.

@@ -20,24 +20,8 @@ pub(super) static PARAMS: &[Param] = &[
     optional("tls-protocols", field!(tls_protocols)),
     optional("tls-ciphers", field!(tls_ciphers)),
     optional("tls-ciphersuites", field!(tls_ciphersuites)),
-    boolean(
-        "tls-prefer-server-ciphers",
-        field!(tls_prefer_server_ciphers),
-        "no",
-    ),
+    boolean("tls-prefer-server-ciphers", field!(tls_prefer_server_ciphers), "no"),
     boolean("tls-session-caching", field!(tls_session_caching), "yes"),
-    int(
-        "tls-session-cache-size",
-        field!(tls_session_cache_size),
-        0,
-        INT_MAX,
-        "20480",
-    ),
-    int(
-        "tls-session-cache-timeout",
-        field!(tls_session_cache_timeout_s),
-        0,
-        INT_MAX,
-        "300",
-    ),
+    int("tls-session-cache-size", field!(tls_session_cache_size), 0, INT_MAX, "20480"),
+    int("tls-session-cache-timeout", field!(tls_session_cache_timeout_s), 0, INT_MAX, "300"),
 ];

@@ -21,11 +21,8 @@ const CLASSES: [(u8, KeyspaceEvents); 11] = [
 ];
 
 /// What follows the classes.
-const PLACES: [(u8, KeyspaceEvents); 3] = [
-    (b'K', KeyspaceEvents::KEYSPACE),
-    (b'E', KeyspaceEvents::KEYEVENT),
-    (b'm', KeyspaceEvents::KEY_MISS),
-];
+const PLACES: [(u8, KeyspaceEvents); 3] =
+    [(b'K', KeyspaceEvents::KEYSPACE), (b'E', KeyspaceEvents::KEYEVENT), (b'm', KeyspaceEvents::KEY_MISS)];
 
 impl KeyspaceEvents {
     /// Reads the letters; `None` when one of them has no meaning.
@@ -34,13 +31,7 @@ impl KeyspaceEvents {
         for letter in letters {
             events |= match letter {
                 b'A' => KeyspaceEvents::ALL,
-                letter => {
-                    CLASSES
-                        .iter()
-                        .chain(&PLACES)
-                        .find(|(own, _)| own == letter)?
-                        .1
-                }
+                letter => CLASSES.iter().chain(&PLACES).find(|(own, _)| own == letter)?.1,
             };
         }
         Some(events)
@@ -63,13 +54,7 @@ impl KeyspaceEvents {
             letters.push(b'A');
             left -= KeyspaceEvents::ALL;
         }
-        letters.extend(
-            CLASSES
-                .iter()
-                .chain(&PLACES)
-                .filter(|(_, class)| left.contains(*class))
-                .map(|(letter, _)| *letter),
-        );
+        letters.extend(CLASSES.iter().chain(&PLACES).filter(|(_, class)| left.contains(*class)).map(|(letter, _)| *letter));
         letters
     }
 }
@@ -80,21 +65,12 @@ pub static KEYSPACE_EVENTS: Special = Special {
         let [letters] = words else {
             return Err("wrong number of arguments".into());
         };
-        config.notify_keyspace_events = KeyspaceEvents::from_letters(letters)
-            .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+        config.notify_keyspace_events =
+            KeyspaceEvents::from_letters(letters).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
         Ok(())
     },
     show: |config| config.notify_keyspace_events.letters(),
-    lines: |config| {
-        vec![
-            [
-                b"\"",
-                &config.notify_keyspace_events.all_letters()[..],
-                b"\"",
-            ]
-            .concat(),
-        ]
-    },
+    lines: |config| vec![[b"\"", &config.notify_keyspace_events.all_letters()[..], b"\""].concat()],
 };
 
 /// The modifiers by name, in the order they are listed and shown.
@@ -120,20 +96,14 @@ pub static SHUTDOWN_ON_SIGTERM: Special = Special {
     lines: |config| vec![modifiers_text(config.shutdown_on_sigterm)],
 };
 
-fn parse_modifiers(
-    field: &Field<ShutdownFlags>,
-    config: &mut Config,
-    words: &[&[u8]],
-) -> Result<(), String> {
+fn parse_modifiers(field: &Field<ShutdownFlags>, config: &mut Config, words: &[&[u8]]) -> Result<(), String> {
     let unknown = || one_of(&MODIFIERS.map(|(name, _)| name));
     if words.is_empty() {
         return Err(unknown());
     }
     let mut flags = ShutdownFlags::empty();
     for word in words {
-        let modifier = MODIFIERS
-            .iter()
-            .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word));
+        let modifier = MODIFIERS.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word));
         flags |= modifier.ok_or_else(unknown)?.1;
     }
     if flags.contains(ShutdownFlags::SAVE | ShutdownFlags::NOSAVE) {
@@ -144,16 +114,8 @@ fn parse_modifiers(
 }
 
 fn modifiers_text(flags: ShutdownFlags) -> Text {
-    let set: Vec<&str> = MODIFIERS[1..]
-        .iter()
-        .filter(|(_, flag)| flags.contains(*flag))
-        .map(|(name, _)| *name)
-        .collect();
-    if set.is_empty() {
-        MODIFIERS[0].0.into()
-    } else {
-        joined(&set)
-    }
+    let set: Vec<&str> = MODIFIERS[1..].iter().filter(|(_, flag)| flags.contains(*flag)).map(|(name, _)| *name).collect();
+    if set.is_empty() { MODIFIERS[0].0.into() } else { joined(&set) }
 }
 
 #[cfg(test)]
@@ -174,13 +136,7 @@ mod tests {
             ("KEAmn", "AKEm"),
             ("", ""),
         ] {
-            assert_eq!(
-                KeyspaceEvents::from_letters(typed.as_bytes())
-                    .unwrap()
-                    .letters(),
-                shown.as_bytes(),
-                "{typed}"
-            );
+            assert_eq!(KeyspaceEvents::from_letters(typed.as_bytes()).unwrap().letters(), shown.as_bytes(), "{typed}");
         }
         assert_eq!(KeyspaceEvents::from_letters(b"KEo"), None);
     }
@@ -189,10 +145,7 @@ mod tests {
     fn no_event_is_lost_in_a_rewrite() {
         for bits in 0..1 << 14 {
             let events = KeyspaceEvents::from_bits_retain(bits);
-            assert_eq!(
-                KeyspaceEvents::from_letters(&events.all_letters()),
-                Some(events)
-            );
+            assert_eq!(KeyspaceEvents::from_letters(&events.all_letters()), Some(events));
         }
     }
 
@@ -204,22 +157,15 @@ mod tests {
             (SHUTDOWN_ON_SIGINT.parse)(&mut config, &words, Source::Set)?;
             Ok(String::from_utf8((SHUTDOWN_ON_SIGINT.show)(&config)).unwrap())
         };
-        for (typed, shown) in [
-            ("nosave force now", "nosave now force"),
-            ("NOW save", "save now"),
-            ("default", "default"),
-            ("default now", "now"),
-        ] {
+        for (typed, shown) in
+            [("nosave force now", "nosave now force"), ("NOW save", "save now"), ("default", "default"), ("default now", "now")]
+        {
             assert_eq!(set(typed), Ok(shown.to_string()));
         }
-        let unknown: Result<String, String> = Err(
-            "argument(s) must be one of the following: default, save, nosave, now, force".into(),
-        );
+        let unknown: Result<String, String> =
+            Err("argument(s) must be one of the following: default, save, nosave, now, force".into());
         assert_eq!(set(""), unknown);
         assert_eq!(set("now later"), unknown);
-        assert_eq!(
-            set("save nosave").unwrap_err(),
-            "shutdown options SAVE and NOSAVE can't be used simultaneously"
-        );
+        assert_eq!(set("save nosave").unwrap_err(), "shutdown options SAVE and NOSAVE can't be used simultaneously");
     }
 }

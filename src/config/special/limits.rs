@@ -20,14 +20,10 @@ pub static OUTPUT_LIMITS: Special = Special {
                 b"replica" | b"slave" => &mut limits.replica,
                 b"pubsub" => &mut limits.pubsub,
                 _ => {
-                    return Err(
-                        "Invalid client class specified in buffer limit configuration.".into(),
-                    );
+                    return Err("Invalid client class specified in buffer limit configuration.".into());
                 }
             };
-            *slot = limit(group).ok_or(
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            )?;
+            *slot = limit(group).ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
         }
         config.client_output_buffer_limit = limits;
         Ok(())
@@ -36,11 +32,7 @@ pub static OUTPUT_LIMITS: Special = Special {
         let [normal, replica, pubsub] = classes(config).map(|(_, limit)| bytes_text(limit));
         format!("normal {normal} slave {replica} pubsub {pubsub}").into()
     },
-    lines: |config| {
-        classes(config)
-            .map(|(name, limit)| line(name, limit))
-            .to_vec()
-    },
+    lines: |config| classes(config).map(|(name, limit)| line(name, limit)).to_vec(),
 };
 
 fn limit(group: &[&[u8]]) -> Option<OutputLimit> {
@@ -53,11 +45,7 @@ fn limit(group: &[&[u8]]) -> Option<OutputLimit> {
 
 fn classes(config: &Config) -> [(&'static str, OutputLimit); 3] {
     let limits = &config.client_output_buffer_limit;
-    [
-        ("normal", limits.normal),
-        ("replica", limits.replica),
-        ("pubsub", limits.pubsub),
-    ]
+    [("normal", limits.normal), ("replica", limits.replica), ("pubsub", limits.pubsub)]
 }
 
 fn bytes_text(limit: OutputLimit) -> String {
@@ -66,13 +54,7 @@ fn bytes_text(limit: OutputLimit) -> String {
 
 fn line(name: &str, limit: OutputLimit) -> Text {
     let seconds = limit.soft_s.to_string();
-    [
-        name.as_bytes(),
-        &with_unit(limit.hard_bytes),
-        &with_unit(limit.soft_bytes),
-        seconds.as_bytes(),
-    ]
-    .join(&b' ')
+    [name.as_bytes(), &with_unit(limit.hard_bytes), &with_unit(limit.soft_bytes), seconds.as_bytes()].join(&b' ')
 }
 
 #[cfg(test)]
@@ -81,11 +63,7 @@ mod tests {
     use crate::config::param::Source;
 
     fn set(config: &mut Config, text: &str) -> Result<(), String> {
-        let words: Vec<&[u8]> = text
-            .split(' ')
-            .filter(|word| !text.is_empty() || !word.is_empty())
-            .map(str::as_bytes)
-            .collect();
+        let words: Vec<&[u8]> = text.split(' ').filter(|word| !text.is_empty() || !word.is_empty()).map(str::as_bytes).collect();
         (OUTPUT_LIMITS.parse)(config, &words, Source::Set)
     }
 
@@ -97,51 +75,21 @@ mod tests {
         set(&mut config, "").unwrap();
         set(&mut config, "REPLICA 1mb 2kb 3 pubsub 5 6 7").unwrap();
         set(&mut config, "normal kb  0").unwrap();
-        assert_eq!(
-            (OUTPUT_LIMITS.show)(&config),
-            b"normal 0 0 0 slave 1048576 2048 3 pubsub 5 6 7"
-        );
-        assert_eq!(
-            (OUTPUT_LIMITS.lines)(&config),
-            [&b"normal 0 0 0"[..], b"replica 1mb 2kb 3", b"pubsub 5 6 7"]
-        );
+        assert_eq!((OUTPUT_LIMITS.show)(&config), b"normal 0 0 0 slave 1048576 2048 3 pubsub 5 6 7");
+        assert_eq!((OUTPUT_LIMITS.lines)(&config), [&b"normal 0 0 0"[..], b"replica 1mb 2kb 3", b"pubsub 5 6 7"]);
     }
 
     #[test]
     fn bad_groups_are_refused_whole() {
         for (text, error) in [
-            (
-                "normal 0 0",
-                "Wrong number of arguments in buffer limit configuration.",
-            ),
-            (
-                "normal 0 0 0 pubsub 1 2",
-                "Wrong number of arguments in buffer limit configuration.",
-            ),
-            (
-                "master 0 0 0",
-                "Invalid client class specified in buffer limit configuration.",
-            ),
-            (
-                "normal 1 1 1 foo 0 0 0",
-                "Invalid client class specified in buffer limit configuration.",
-            ),
-            (
-                "normal -1 0 0",
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ),
-            (
-                "normal 0 10% 0",
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ),
-            (
-                "normal 0 0 -1",
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ),
-            (
-                "normal 0 0 1x",
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ),
+            ("normal 0 0", "Wrong number of arguments in buffer limit configuration."),
+            ("normal 0 0 0 pubsub 1 2", "Wrong number of arguments in buffer limit configuration."),
+            ("master 0 0 0", "Invalid client class specified in buffer limit configuration."),
+            ("normal 1 1 1 foo 0 0 0", "Invalid client class specified in buffer limit configuration."),
+            ("normal -1 0 0", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+            ("normal 0 10% 0", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+            ("normal 0 0 -1", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+            ("normal 0 0 1x", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
         ] {
             let mut config = Config::default();
             assert_eq!(set(&mut config, text).unwrap_err(), error, "{text}");

@@ -29,13 +29,7 @@ pub static BIND: Special = Special {
         let words: Vec<Text> = config
             .bind
             .iter()
-            .map(|address| {
-                if quote::needs_repr(address) {
-                    quote::repr(address)
-                } else {
-                    address.clone()
-                }
-            })
+            .map(|address| if quote::needs_repr(address) { quote::repr(address) } else { address.clone() })
             .collect();
         vec![or_quotes(joined(&words))]
     },
@@ -52,11 +46,7 @@ pub static SAVE: Special = Special {
         if words.len() % 2 != 0 {
             return Err("Invalid save parameters".into());
         }
-        let points = words
-            .chunks_exact(2)
-            .map(save_point)
-            .collect::<Option<Vec<_>>>()
-            .ok_or("Invalid save parameters")?;
+        let points = words.chunks_exact(2).map(save_point).collect::<Option<Vec<_>>>().ok_or("Invalid save parameters")?;
         if source != (Source::File { first: false }) {
             config.save.clear();
         }
@@ -72,9 +62,7 @@ pub static SAVE: Special = Special {
 
 fn save_point(pair: &[&[u8]]) -> Option<SavePoint> {
     let number = |word: &[u8]| loose_integer(word).filter(|_| !word.is_empty());
-    let seconds = u64::try_from(number(pair[0])?)
-        .ok()
-        .filter(|seconds| *seconds >= 1)?;
+    let seconds = u64::try_from(number(pair[0])?).ok().filter(|seconds| *seconds >= 1)?;
     let changes = number(pair[1])?.try_into().ok()?;
     Some(SavePoint { seconds, changes })
 }
@@ -111,13 +99,9 @@ pub static PERCENTILES: Special = Special {
         let words = if let [b""] = words { &[] } else { words };
         let mut percentiles = Vec::with_capacity(words.len());
         for word in words {
-            let percentile = float::parse_f64(word)
-                .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            let percentile = float::parse_f64(word).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
             if !(0.0..=100.0).contains(&percentile) {
-                return Err(
-                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
-                        .into(),
-                );
+                return Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into());
             }
             percentiles.push(percentile);
         }
@@ -129,11 +113,7 @@ pub static PERCENTILES: Special = Special {
 };
 
 fn percentiles_text(config: &Config) -> Text {
-    let texts: Vec<Text> = config
-        .latency_tracking_info_percentiles
-        .iter()
-        .map(|percentile| short_decimal(*percentile))
-        .collect();
+    let texts: Vec<Text> = config.latency_tracking_info_percentiles.iter().map(|percentile| short_decimal(*percentile)).collect();
     joined(&texts)
 }
 
@@ -141,10 +121,7 @@ fn percentiles_text(config: &Config) -> Text {
 pub fn short_decimal(value: f64) -> Text {
     let mut text = Vec::new();
     float::write_fixed(&mut text, value, 6);
-    let kept = text
-        .iter()
-        .rposition(|byte| *byte != b'0')
-        .map_or(0, |at| if text[at] == b'.' { at } else { at + 1 });
+    let kept = text.iter().rposition(|byte| *byte != b'0').map_or(0, |at| if text[at] == b'.' { at } else { at + 1 });
     text.truncate(kept);
     text
 }
@@ -165,9 +142,7 @@ pub static REPLICAOF: Special = Special {
             config.replicaof = None;
             return Ok(());
         }
-        let port = loose_integer(port)
-            .and_then(|port| u16::try_from(port).ok())
-            .ok_or("Invalid master port")?;
+        let port = loose_integer(port).and_then(|port| u16::try_from(port).ok()).ok_or("Invalid master port")?;
         config.replicaof = Some((host.to_vec(), port));
         Ok(())
     },
@@ -179,12 +154,7 @@ pub static REPLICAOF: Special = Special {
 };
 
 fn replicaof_text(config: &Config) -> Text {
-    config
-        .replicaof
-        .as_ref()
-        .map_or_else(Vec::new, |(host, port)| {
-            joined(&[host.clone(), port.to_string().into()])
-        })
+    config.replicaof.as_ref().map_or_else(Vec::new, |(host, port)| joined(&[host.clone(), port.to_string().into()]))
 }
 
 #[cfg(test)]
@@ -197,28 +167,17 @@ mod tests {
         Ok(String::from_utf8((special.show)(&config)).unwrap())
     }
 
-    fn set(
-        config: &mut Config,
-        special: &Special,
-        words: &[&str],
-        source: Source,
-    ) -> Result<(), String> {
+    fn set(config: &mut Config, special: &Special, words: &[&str], source: Source) -> Result<(), String> {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         (special.parse)(config, &words, source)
     }
 
     #[test]
     fn bind_takes_up_to_sixteen_addresses() {
-        assert_eq!(
-            parse(&BIND, &["127.0.0.1", "-::1"], Source::Set).unwrap(),
-            "127.0.0.1 -::1"
-        );
+        assert_eq!(parse(&BIND, &["127.0.0.1", "-::1"], Source::Set).unwrap(), "127.0.0.1 -::1");
         assert_eq!(parse(&BIND, &[""], Source::Set).unwrap(), "");
         assert_eq!(parse(&BIND, &["a"; 16], Source::Set).unwrap().len(), 31);
-        assert_eq!(
-            parse(&BIND, &["a"; 17], Source::Set).unwrap_err(),
-            "Too many bind addresses specified."
-        );
+        assert_eq!(parse(&BIND, &["a"; 17], Source::Set).unwrap_err(), "Too many bind addresses specified.");
         let mut config = Config::default();
         set(&mut config, &BIND, &["a b"], Source::Set).unwrap();
         assert_eq!((BIND.lines)(&config), [b"\"a b\""]);
@@ -227,54 +186,25 @@ mod tests {
     #[test]
     fn save_points_add_up_in_a_file_and_replace_by_command() {
         let mut config = Config::default();
-        set(
-            &mut config,
-            &SAVE,
-            &["900", "1"],
-            Source::File { first: true },
-        )
-        .unwrap();
-        set(
-            &mut config,
-            &SAVE,
-            &["+300", "010"],
-            Source::File { first: false },
-        )
-        .unwrap();
+        set(&mut config, &SAVE, &["900", "1"], Source::File { first: true }).unwrap();
+        set(&mut config, &SAVE, &["+300", "010"], Source::File { first: false }).unwrap();
         assert_eq!((SAVE.show)(&config), b"900 1 300 10");
         assert_eq!((SAVE.lines)(&config), [&b"900 1"[..], b"300 10"]);
         set(&mut config, &SAVE, &["5", "0"], Source::Set).unwrap();
         assert_eq!((SAVE.show)(&config), b"5 0");
         set(&mut config, &SAVE, &[""], Source::File { first: false }).unwrap();
         assert_eq!((SAVE.lines)(&config), [b"\"\""]);
-        for words in [
-            &["1"][..],
-            &["0", "1"],
-            &["-1", "1"],
-            &["1", "-1"],
-            &["1", "1x"],
-            &["", ""],
-            &["1", "99999999999"],
-            &["", "1", "2"],
-        ] {
-            assert_eq!(
-                parse(&SAVE, words, Source::Set).unwrap_err(),
-                "Invalid save parameters",
-                "{words:?}"
-            );
+        for words in
+            [&["1"][..], &["0", "1"], &["-1", "1"], &["1", "-1"], &["1", "1x"], &["", ""], &["1", "99999999999"], &["", "1", "2"]]
+        {
+            assert_eq!(parse(&SAVE, words, Source::Set).unwrap_err(), "Invalid save parameters", "{words:?}");
         }
     }
 
     #[test]
     fn oom_values_are_three() {
-        assert_eq!(
-            parse(&OOM_SCORE_ADJ_VALUES, &["-2000", "", "2000"], Source::Set).unwrap(),
-            "-2000 0 2000"
-        );
-        assert_eq!(
-            parse(&OOM_SCORE_ADJ_VALUES, &["1", "2"], Source::Set).unwrap_err(),
-            "wrong number of arguments"
-        );
+        assert_eq!(parse(&OOM_SCORE_ADJ_VALUES, &["-2000", "", "2000"], Source::Set).unwrap(), "-2000 0 2000");
+        assert_eq!(parse(&OOM_SCORE_ADJ_VALUES, &["1", "2"], Source::Set).unwrap_err(), "wrong number of arguments");
         for word in ["2001", "-2001", "x", "1.5", "99999999999999999999"] {
             assert_eq!(
                 parse(&OOM_SCORE_ADJ_VALUES, &["0", word, "0"], Source::Set).unwrap_err(),
@@ -312,22 +242,10 @@ mod tests {
 
     #[test]
     fn replicaof_checks_the_port() {
-        assert_eq!(
-            parse(&REPLICAOF, &["h", "6379"], Source::Set).unwrap(),
-            "h 6379"
-        );
+        assert_eq!(parse(&REPLICAOF, &["h", "6379"], Source::Set).unwrap(), "h 6379");
         assert_eq!(parse(&REPLICAOF, &["NO", "one"], Source::Set).unwrap(), "");
-        assert_eq!(
-            parse(&REPLICAOF, &["h", "abc"], Source::Set).unwrap_err(),
-            "Invalid master port"
-        );
-        assert_eq!(
-            parse(&REPLICAOF, &["h", "65536"], Source::Set).unwrap_err(),
-            "Invalid master port"
-        );
-        assert_eq!(
-            parse(&REPLICAOF, &["h"], Source::Set).unwrap_err(),
-            "wrong number of arguments"
-        );
+        assert_eq!(parse(&REPLICAOF, &["h", "abc"], Source::Set).unwrap_err(), "Invalid master port");
+        assert_eq!(parse(&REPLICAOF, &["h", "65536"], Source::Set).unwrap_err(), "Invalid master port");
+        assert_eq!(parse(&REPLICAOF, &["h"], Source::Set).unwrap_err(), "wrong number of arguments");
     }
 }

@@ -25,9 +25,7 @@ fn loose_integer(word: &[u8]) -> Option<i64> {
             return None;
         }
         let digit = i64::from(digit - b'0');
-        value = value
-            .checked_mul(10)?
-            .checked_add(if negative { -digit } else { digit })?;
+        value = value.checked_mul(10)?.checked_add(if negative { -digit } else { digit })?;
     }
     // A lone sign is no number.
     (word.is_empty() || !digits.is_empty()).then_some(value)
@@ -35,20 +33,12 @@ fn loose_integer(word: &[u8]) -> Option<i64> {
 
 /// Words with one blank between them.
 fn joined<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
-    words
-        .iter()
-        .map(AsRef::as_ref)
-        .collect::<Vec<_>>()
-        .join(&b' ')
+    words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(&b' ')
 }
 
 /// `text`, or the two quotes that stand for nothing in a configuration line.
 fn or_quotes(text: Vec<u8>) -> Vec<u8> {
-    if text.is_empty() {
-        b"\"\"".to_vec()
-    } else {
-        text
-    }
+    if text.is_empty() { b"\"\"".to_vec() } else { text }
 }
 
 #[cfg(test)]
@@ -57,27 +47,12 @@ mod tests {
 
     #[test]
     fn reads_integers_as_c_does() {
-        for (word, value) in [
-            ("", 0),
-            ("0", 0),
-            ("+1", 1),
-            (" 12", 12),
-            ("007", 7),
-            ("-5", -5),
-            ("-9223372036854775808", i64::MIN),
-        ] {
+        for (word, value) in
+            [("", 0), ("0", 0), ("+1", 1), (" 12", 12), ("007", 7), ("-5", -5), ("-9223372036854775808", i64::MIN)]
+        {
             assert_eq!(loose_integer(word.as_bytes()), Some(value), "{word:?}");
         }
-        for word in [
-            "x",
-            "1x",
-            "1 ",
-            "-",
-            "+",
-            "--1",
-            "1.5",
-            "9223372036854775808",
-        ] {
+        for word in ["x", "1x", "1 ", "-", "+", "--1", "1.5", "9223372036854775808"] {
             assert_eq!(loose_integer(word.as_bytes()), None, "{word:?}");
         }
     }

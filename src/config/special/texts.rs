@@ -30,11 +30,7 @@ pub fn check_appenddirname(text: &[u8]) -> Result<(), String> {
 }
 
 fn check_base_name(text: &[u8], error: &str) -> Result<(), String> {
-    if text.iter().any(|byte| matches!(byte, b'/' | b'\\')) {
-        Err(error.into())
-    } else {
-        Ok(())
-    }
+    if text.iter().any(|byte| matches!(byte, b'/' | b'\\')) { Err(error.into()) } else { Ok(()) }
 }
 
 /// `cluster-announce-hostname`.
@@ -42,10 +38,7 @@ pub fn check_hostname(text: &[u8]) -> Result<(), String> {
     if text.len() >= HOSTNAME_MAX_LEN {
         return Err("Hostnames must be less than 256 characters".into());
     }
-    match text
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-    {
+    match text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
         true => Ok(()),
         false => Err("Hostnames may only contain alphanumeric characters, hyphens or dots".into()),
     }
@@ -102,65 +95,27 @@ mod tests {
     #[test]
     fn names_are_no_paths() {
         assert!(check_dbfilename(b"").is_ok() && check_dbfilename(b"dump.rdb").is_ok());
-        assert_eq!(
-            check_dbfilename(b"a/b").unwrap_err(),
-            "dbfilename can't be a path, just a filename"
-        );
-        assert_eq!(
-            check_dbfilename(b"a\\b").unwrap_err(),
-            "dbfilename can't be a path, just a filename"
-        );
-        assert_eq!(
-            check_appendfilename(b"").unwrap_err(),
-            "appendfilename can't be empty"
-        );
-        assert_eq!(
-            check_appenddirname(b"a/").unwrap_err(),
-            "appenddirname can't be a path, just a dirname"
-        );
+        assert_eq!(check_dbfilename(b"a/b").unwrap_err(), "dbfilename can't be a path, just a filename");
+        assert_eq!(check_dbfilename(b"a\\b").unwrap_err(), "dbfilename can't be a path, just a filename");
+        assert_eq!(check_appendfilename(b"").unwrap_err(), "appendfilename can't be empty");
+        assert_eq!(check_appenddirname(b"a/").unwrap_err(), "appenddirname can't be a path, just a dirname");
     }
 
     #[test]
     fn announced_names_are_plain() {
         assert!(check_hostname(b"").is_ok() && check_hostname(b"a-b.C1").is_ok());
         assert!(check_hostname(&[b'a'; 255]).is_ok());
-        assert_eq!(
-            check_hostname(&[b'a'; 256]).unwrap_err(),
-            "Hostnames must be less than 256 characters"
-        );
+        assert_eq!(check_hostname(&[b'a'; 256]).unwrap_err(), "Hostnames must be less than 256 characters");
         assert!(check_hostname(b"a_b").is_err());
         assert!(check_nodename(b"  a/b_c-\"'\\=,`.").is_ok() && check_nodename(b"a%").is_err());
     }
 
     #[test]
     fn templates_need_known_variables() {
-        for good in [
-            "{{x",
-            "{{",
-            "}",
-            "a{title}b",
-            "{title}x",
-            "{port}",
-            "{config-file}",
-            "{listen-addr}",
-            "{{title}",
-            "\x01",
-        ] {
+        for good in ["{{x", "{{", "}", "a{title}b", "{title}x", "{port}", "{config-file}", "{listen-addr}", "{{title}", "\x01"] {
             assert!(check_title_template(good.as_bytes()).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            " ",
-            "{",
-            "{title}{",
-            "{Title}x",
-            "{unixsocket}",
-            "{server-mode}",
-            "{}",
-            "{title}",
-            "{title} ",
-            "x{",
-        ] {
+        for bad in ["", " ", "{", "{title}{", "{Title}x", "{unixsocket}", "{server-mode}", "{}", "{title}", "{title} ", "x{"] {
             assert!(check_title_template(bad.as_bytes()).is_err(), "{bad}");
         }
         let known = |name: &[u8]| (name == b"port").then(|| b"6379".to_vec());

@@ -70,10 +70,7 @@ impl Deque {
     #[inline]
     pub fn iter(&self) -> Iter<'_> {
         let entries = self.listpack.entries();
-        Iter::new(
-            self.listpack.as_bytes(),
-            entries.get(self.gap as usize..).unwrap_or(&[]),
-        )
+        Iter::new(self.listpack.as_bytes(), entries.get(self.gap as usize..).unwrap_or(&[]))
     }
 
     /// Puts an element first. `spare_bytes` is how much may still come: a gap is not opened wider.
@@ -81,11 +78,7 @@ impl Deque {
     /// # Errors
     /// [`TooLong`] when this would outgrow 4 GiB; nothing has changed then.
     #[inline]
-    pub fn push_front<'e>(
-        &mut self,
-        elem: impl Into<Elem<'e>>,
-        spare_bytes: usize,
-    ) -> Result<(), TooLong> {
+    pub fn push_front<'e>(&mut self, elem: impl Into<Elem<'e>>, spare_bytes: usize) -> Result<(), TooLong> {
         let encoded = Encoded::of(elem.into());
         if encoded.size > self.gap as usize {
             self.open(encoded.size, spare_bytes)?;
@@ -169,9 +162,7 @@ impl Deque {
     fn open(&mut self, needed: usize, spare_bytes: usize) -> Result<(), TooLong> {
         let room = needed.max((self.bytes_len() / 2).min(spare_bytes));
         let more = room - self.gap as usize;
-        self.listpack
-            .blob
-            .splice_gap(HEADER_BYTES..HEADER_BYTES, more)?;
+        self.listpack.blob.splice_gap(HEADER_BYTES..HEADER_BYTES, more)?;
         // Within the blob's length.
         self.gap = room as u32;
         Ok(())
@@ -190,11 +181,7 @@ mod tests {
             let mut deque = Deque::from(Listpack::new());
             let mut twin: VecDeque<Vec<u8>> = VecDeque::new();
             for _ in 0..400 {
-                let text = if rng.bool() {
-                    rng.i32(-5000..5000).to_string().into_bytes()
-                } else {
-                    vec![b'a'; rng.usize(0..140)]
-                };
+                let text = if rng.bool() { rng.i32(-5000..5000).to_string().into_bytes() } else { vec![b'a'; rng.usize(0..140)] };
                 // Rounds that mostly grow, mostly shrink, and run through as a queue does.
                 match rng.u8(0..10) + round % 3 {
                     0..4 => {
@@ -213,19 +200,8 @@ mod tests {
                         assert_eq!(deque.close(), &copy);
                     }
                 }
-                assert!(
-                    deque
-                        .iter()
-                        .map(|elem| elem.to_vec())
-                        .eq(twin.iter().cloned())
-                );
-                assert!(
-                    deque
-                        .iter()
-                        .rev()
-                        .map(|elem| elem.to_vec())
-                        .eq(twin.iter().rev().cloned())
-                );
+                assert!(deque.iter().map(|elem| elem.to_vec()).eq(twin.iter().cloned()));
+                assert!(deque.iter().rev().map(|elem| elem.to_vec()).eq(twin.iter().rev().cloned()));
                 let fresh = Listpack::from_elems(twin.iter().map(Elem::from)).unwrap();
                 assert_eq!((deque.len(), deque.is_empty()), (twin.len(), twin.is_empty()));
                 assert_eq!(deque.bytes_len(), fresh.bytes_len());
@@ -239,9 +215,7 @@ mod tests {
         let mut deque = Deque::from(Listpack::new());
         for i in 0..300 {
             let spare = 8192 - deque.bytes_len();
-            deque
-                .push_front(format!("twenty-byte-item-{i:03}").as_bytes(), spare)
-                .unwrap();
+            deque.push_front(format!("twenty-byte-item-{i:03}").as_bytes(), spare).unwrap();
             assert!(deque.alloc_bytes() <= 10_240);
         }
         while deque.pop_front(|_| ()).is_some() {

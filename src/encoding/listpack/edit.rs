@@ -39,11 +39,7 @@ impl Listpack {
     /// # Errors
     /// [`TooLong`], see [`Listpack::push_back`].
     #[inline]
-    pub fn insert_before<'e>(
-        &mut self,
-        pos: Pos,
-        elem: impl Into<Elem<'e>>,
-    ) -> Result<Pos, TooLong> {
+    pub fn insert_before<'e>(&mut self, pos: Pos, elem: impl Into<Elem<'e>>) -> Result<Pos, TooLong> {
         self.write_at(pos.offset(), elem.into())
     }
 
@@ -52,11 +48,7 @@ impl Listpack {
     /// # Errors
     /// [`TooLong`], see [`Listpack::push_back`].
     #[inline]
-    pub fn insert_after<'e>(
-        &mut self,
-        pos: Pos,
-        elem: impl Into<Elem<'e>>,
-    ) -> Result<Pos, TooLong> {
+    pub fn insert_after<'e>(&mut self, pos: Pos, elem: impl Into<Elem<'e>>) -> Result<Pos, TooLong> {
         let at = match self.next(pos) {
             Some(next) => next.offset(),
             None => self.bytes_len() - 1,
@@ -117,11 +109,7 @@ impl Listpack {
     /// Removes up to `n` elements from `pos` on; answers the position of the one that followed.
     pub fn delete_range(&mut self, pos: Pos, n: usize) -> Option<Pos> {
         self.remove_from(pos, n);
-        if pos.offset() < self.bytes_len() - 1 {
-            Some(pos)
-        } else {
-            None
-        }
+        if pos.offset() < self.bytes_len() - 1 { Some(pos) } else { None }
     }
 
     /// Removes up to `n` elements from `index` on, which counts as for [`Listpack::seek`]; answers how many
@@ -295,30 +283,14 @@ mod tests {
 
     /// Texts around every boundary of the encodings.
     fn any_text(rng: &mut fastrand::Rng) -> Vec<u8> {
-        const EDGES: [i64; 9] = [
-            0,
-            127,
-            4095,
-            32_767,
-            8_388_607,
-            2_147_483_647,
-            i64::MAX,
-            -4096,
-            i64::MIN + 2,
-        ];
+        const EDGES: [i64; 9] = [0, 127, 4095, 32_767, 8_388_607, 2_147_483_647, i64::MAX, -4096, i64::MIN + 2];
         match rng.u8(0..10) {
             0..4 => rng.u8(..).to_string().into_bytes(),
             4..6 => {
                 let edge = rng.choice(EDGES).unwrap_or(0);
-                edge.saturating_add(rng.i64(-2..=2))
-                    .to_string()
-                    .into_bytes()
+                edge.saturating_add(rng.i64(-2..=2)).to_string().into_bytes()
             }
-            6 => vec![
-                b'x';
-                rng.choice([62, 63, 64, 65, 125, 126, 127, 300])
-                    .unwrap_or(0)
-            ],
+            6 => vec![b'x'; rng.choice([62, 63, 64, 65, 125, 126, 127, 300]).unwrap_or(0)],
             7 if rng.u8(..) < 20 => {
                 vec![b'y'; rng.choice([4094, 4095, 4096, 4097, 16_378]).unwrap_or(0)]
             }
@@ -327,18 +299,10 @@ mod tests {
     }
 
     fn check(lp: &Listpack, twin: &[Vec<u8>]) {
-        assert_eq!(
-            Listpack::from_bytes_validated(lp.as_bytes()).as_ref(),
-            Ok(lp)
-        );
+        assert_eq!(Listpack::from_bytes_validated(lp.as_bytes()).as_ref(), Ok(lp));
         assert_eq!(lp.len(), twin.len());
         assert!(lp.iter().map(|e| e.to_vec()).eq(twin.iter().cloned()));
-        assert!(
-            lp.iter()
-                .rev()
-                .map(|e| e.to_vec())
-                .eq(twin.iter().rev().cloned())
-        );
+        assert!(lp.iter().rev().map(|e| e.to_vec()).eq(twin.iter().rev().cloned()));
         // However it came about, the bytes are those of a fresh one.
         let fresh = Listpack::from_elems(twin.iter().map(Elem::from)).unwrap();
         assert_eq!(fresh.as_bytes(), lp.as_bytes());
@@ -375,10 +339,7 @@ mod tests {
                     (6, Some(pos)) => {
                         let next = lp.delete(pos);
                         twin.remove(at);
-                        assert_eq!(
-                            next.and_then(|p| lp.get(p)).map(|e| e.to_vec()),
-                            twin.get(at).cloned()
-                        );
+                        assert_eq!(next.and_then(|p| lp.get(p)).map(|e| e.to_vec()), twin.get(at).cloned());
                     }
                     (7, Some(_)) => {
                         let n = rng.usize(0..5);
@@ -401,10 +362,8 @@ mod tests {
                     }
                     (9, _) => {
                         let chosen: Vec<bool> = twin.iter().map(|_| rng.u8(..) < 40).collect();
-                        let positions: Vec<Pos> = (0..twin.len())
-                            .filter(|&i| chosen[i])
-                            .filter_map(|i| lp.seek(i as i64))
-                            .collect();
+                        let positions: Vec<Pos> =
+                            (0..twin.len()).filter(|&i| chosen[i]).filter_map(|i| lp.seek(i as i64)).collect();
                         lp.delete_many(&positions);
                         let mut flags = chosen.iter();
                         twin.retain(|_| flags.next() == Some(&false));
@@ -450,12 +409,7 @@ mod tests {
         for index in 0..3 {
             let stale = long.seek(index).unwrap();
             let mut lp = of(&["1"]);
-            let _ = (
-                lp.get(stale),
-                lp.next(stale),
-                lp.prev(stale),
-                lp.find(b"x", stale, 0),
-            );
+            let _ = (lp.get(stale), lp.next(stale), lp.prev(stale), lp.find(b"x", stale, 0));
             let _ = lp.replace(stale, b"z");
             let _ = lp.insert_before(stale, b"z");
             let _ = lp.insert_after(stale, b"z");

@@ -144,10 +144,7 @@ pub struct Needle<'a> {
 impl<'a> Needle<'a> {
     #[inline]
     pub fn new(text: &'a [u8]) -> Needle<'a> {
-        Needle {
-            text,
-            integer: parse_i64(text),
-        }
+        Needle { text, integer: parse_i64(text) }
     }
 
     /// Whether `elem` has this text.
@@ -198,14 +195,9 @@ fn take_long<'a>(rest: &mut &'a [u8]) -> Option<Elem<'a>> {
             (Elem::Bytes(bytes.get(5..5 + len)?), 5 + len)
         }
         [INT_16_BIT, a, b, ..] => (Elem::Int(i64::from(i16::from_le_bytes([a, b]))), 3),
-        [INT_24_BIT, a, b, c, ..] => (
-            Elem::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)),
-            4,
-        ),
+        [INT_24_BIT, a, b, c, ..] => (Elem::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)), 4),
         [INT_32_BIT, a, b, c, d, ..] => (Elem::Int(i64::from(i32::from_le_bytes([a, b, c, d]))), 5),
-        [INT_64_BIT, a, b, c, d, e, f, g, h, ..] => {
-            (Elem::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9)
-        }
+        [INT_64_BIT, a, b, c, d, e, f, g, h, ..] => (Elem::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9),
         _ => return None,
     };
     *rest = bytes.get(len + backlen_bytes(len)..)?;
@@ -351,12 +343,7 @@ impl<'a> Encoded<'a> {
             head[1..].copy_from_slice(&le);
             1 + width
         };
-        Encoded {
-            head,
-            head_len,
-            body: &[],
-            size: head_len + 1,
-        }
+        Encoded { head, head_len, body: &[], size: head_len + 1 }
     }
 
     #[inline]
@@ -377,12 +364,7 @@ impl<'a> Encoded<'a> {
             5
         };
         let entry_len = head_len + len;
-        Encoded {
-            head,
-            head_len,
-            body,
-            size: entry_len + backlen_bytes(entry_len),
-        }
+        Encoded { head, head_len, body, size: entry_len + backlen_bytes(entry_len) }
     }
 
     /// Writes the entry over `dst`, which is exactly `size` bytes.
@@ -462,10 +444,7 @@ mod tests {
             round_trip(Elem::Int(value));
             assert_eq!(bytes_of(Elem::Int(value)).len(), size, "{value}");
             let text = value.to_string();
-            assert_eq!(
-                bytes_of(Elem::Bytes(text.as_bytes())),
-                bytes_of(Elem::Int(value))
-            );
+            assert_eq!(bytes_of(Elem::Bytes(text.as_bytes())), bytes_of(Elem::Int(value)));
             assert_eq!(Elem::Int(value).text_bytes(), text.len());
             assert_eq!(Elem::Int(value).to_vec(), text.as_bytes());
             assert!(Elem::Int(value).eq_bytes(text.as_bytes()));

@@ -24,12 +24,7 @@ impl<'a> Iter<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        Pos::new(
-            self.rest
-                .as_ptr()
-                .addr()
-                .checked_sub(self.whole.as_ptr().addr())?,
-        )
+        Pos::new(self.rest.as_ptr().addr().checked_sub(self.whole.as_ptr().addr())?)
     }
 
     /// Position of the element that `next_back` gave last.
@@ -52,8 +47,7 @@ impl<'a> Iter<'a> {
         } else {
             let mut before = rest;
             for _ in n..count {
-                let shorter =
-                    last_entry_size(before).and_then(|size| before.len().checked_sub(size));
+                let shorter = last_entry_size(before).and_then(|size| before.len().checked_sub(size));
                 let Some(len) = shorter else { break };
                 before = &before[..len];
             }
@@ -85,10 +79,7 @@ impl<'a> Iterator for Iter<'a> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         // No entry is shorter than two bytes.
-        (
-            usize::from(!self.rest.is_empty()),
-            Some(self.rest.len() / 2),
-        )
+        (usize::from(!self.rest.is_empty()), Some(self.rest.len() / 2))
     }
 
     fn nth(&mut self, n: usize) -> Option<Elem<'a>> {
@@ -168,9 +159,7 @@ mod tests {
     use super::*;
 
     fn texts<'a>(elems: impl Iterator<Item = Elem<'a>>) -> Vec<String> {
-        elems
-            .map(|e| String::from_utf8(e.to_vec()).unwrap())
-            .collect()
+        elems.map(|e| String::from_utf8(e.to_vec()).unwrap()).collect()
     }
 
     #[test]
@@ -184,10 +173,7 @@ mod tests {
         assert_eq!((iter.pos(), iter.back_pos()), (lp.seek(1), lp.seek(4)));
         assert_eq!(texts(iter.clone()), ["1", "b", "2"]);
         assert_eq!(iter.nth(2), Some(Elem::Int(2)));
-        assert_eq!(
-            (iter.next(), iter.next_back(), iter.pos()),
-            (None, None, None)
-        );
+        assert_eq!((iter.next(), iter.next_back(), iter.pos()), (None, None, None));
     }
 
     #[test]
@@ -215,10 +201,7 @@ mod tests {
     #[test]
     fn groups() {
         let lp = of(&["a", "1", "b", "2"]);
-        let pairs: Vec<_> = lp
-            .tuples::<2>()
-            .map(|[f, v]| (f.to_vec(), v.as_i64()))
-            .collect();
+        let pairs: Vec<_> = lp.tuples::<2>().map(|[f, v]| (f.to_vec(), v.as_i64())).collect();
         assert_eq!(pairs, [(b"a".to_vec(), Some(1)), (b"b".to_vec(), Some(2))]);
         let mut backwards = lp.tuples::<2>().rev();
         assert_eq!(backwards.next(), Some([Elem::Bytes(b"b"), Elem::Int(2)]));

@@ -67,10 +67,7 @@ pub struct Pos(NonZeroU32);
 impl Pos {
     #[inline(always)]
     fn new(offset: usize) -> Option<Pos> {
-        u32::try_from(offset)
-            .ok()
-            .and_then(NonZeroU32::new)
-            .map(Pos)
+        u32::try_from(offset).ok().and_then(NonZeroU32::new).map(Pos)
     }
 
     /// Byte offset from the start of the listpack.
@@ -121,10 +118,7 @@ impl Listpack {
 
     /// A listpack of well-formed entries.
     fn from_entries(entries: &[u8], count: usize) -> Result<Listpack, TooLong> {
-        let len = entries
-            .len()
-            .checked_add(Listpack::EMPTY_BYTES)
-            .ok_or(TooLong)?;
+        let len = entries.len().checked_add(Listpack::EMPTY_BYTES).ok_or(TooLong)?;
         let mut blob = Blob::zeroed(len)?;
         if let Some((end, body)) = blob.body_mut()[2..].split_last_mut() {
             body.copy_from_slice(entries);
@@ -177,11 +171,7 @@ impl Listpack {
     /// Position of the first element.
     #[inline]
     pub fn first(&self) -> Option<Pos> {
-        if self.is_empty() {
-            None
-        } else {
-            Pos::new(HEADER_BYTES)
-        }
+        if self.is_empty() { None } else { Pos::new(HEADER_BYTES) }
     }
 
     /// Position of the last element.
@@ -197,11 +187,7 @@ impl Listpack {
     pub fn next(&self, pos: Pos) -> Option<Pos> {
         let mut rest = self.entries_from(pos)?;
         skip(&mut rest)?;
-        if rest.is_empty() {
-            None
-        } else {
-            self.pos_of(rest)
-        }
+        if rest.is_empty() { None } else { self.pos_of(rest) }
     }
 
     /// Position before `pos`; `None` before the first.
@@ -232,11 +218,7 @@ impl Listpack {
             for _ in 0..steps {
                 skip(&mut rest)?;
             }
-            if rest.is_empty() {
-                None
-            } else {
-                self.pos_of(rest)
-            }
+            if rest.is_empty() { None } else { self.pos_of(rest) }
         } else {
             let mut before = self.entries();
             for _ in 0..=steps {
@@ -290,10 +272,7 @@ impl Listpack {
     /// The elements before `end`, to be run backwards.
     #[inline]
     pub fn iter_until(&self, end: Pos) -> Iter<'_> {
-        let entries = self
-            .as_bytes()
-            .get(HEADER_BYTES..end.offset())
-            .unwrap_or(&[]);
+        let entries = self.as_bytes().get(HEADER_BYTES..end.offset()).unwrap_or(&[]);
         Iter::new(self.as_bytes(), entries)
     }
 
@@ -307,12 +286,7 @@ impl Listpack {
     /// Calls `found(i, iter)` for the i-th of `indices`, with an iterator that stands at element
     /// `indices[i] * width`. One walk for all; `indices` ascend (repeats allowed), and those beyond the end
     /// are left out.
-    pub fn pick<'a>(
-        &'a self,
-        indices: &[u32],
-        width: usize,
-        mut found: impl FnMut(usize, Iter<'a>),
-    ) {
+    pub fn pick<'a>(&'a self, indices: &[u32], width: usize, mut found: impl FnMut(usize, Iter<'a>)) {
         let mut iter = self.iter();
         let mut at = 0u32;
         for (i, &index) in indices.iter().enumerate() {
@@ -400,22 +374,12 @@ mod tests {
         let lp = Listpack::new();
         assert_eq!(lp.as_bytes(), [7, 0, 0, 0, 0, 0, 0xff]);
         assert!(lp.is_empty() && lp.len() == 0);
-        assert_eq!(
-            (lp.first(), lp.last(), lp.seek(0), lp.seek(-1)),
-            (None, None, None, None)
-        );
+        assert_eq!((lp.first(), lp.last(), lp.seek(0), lp.seek(-1)), (None, None, None, None));
     }
 
     #[test]
     fn walks_both_ways_and_seeks() {
-        let texts = [
-            "a",
-            "17",
-            "",
-            "-300",
-            "70000",
-            "a longer one than sixty-three bytes takes another head, of two bytes",
-        ];
+        let texts = ["a", "17", "", "-300", "70000", "a longer one than sixty-three bytes takes another head, of two bytes"];
         let lp = of(&texts);
         assert_eq!(lp.len(), 6);
         let mut pos = lp.first();
@@ -431,14 +395,8 @@ mod tests {
         }
         assert_eq!(pos, None);
         for index in -8i64..8 {
-            let want = usize::try_from(if index < 0 { index + 6 } else { index })
-                .ok()
-                .and_then(|i| texts.get(i));
-            assert_eq!(
-                text_at(&lp, lp.seek(index)).as_deref(),
-                want.copied(),
-                "{index}"
-            );
+            let want = usize::try_from(if index < 0 { index + 6 } else { index }).ok().and_then(|i| texts.get(i));
+            assert_eq!(text_at(&lp, lp.seek(index)).as_deref(), want.copied(), "{index}");
         }
         assert_eq!(lp.seek(i64::MIN), None);
         assert_eq!(lp.seek(i64::MAX), None);
@@ -460,20 +418,10 @@ mod tests {
     fn picks_in_one_walk() {
         let lp = of(&["a", "1", "b", "2", "c", "3"]);
         let mut got = Vec::new();
-        lp.pick(&[0, 0, 2, 2, 3], 2, |i, mut at| {
-            got.push((i, at.next().unwrap().to_vec(), at.next().unwrap().as_i64()))
-        });
+        lp.pick(&[0, 0, 2, 2, 3], 2, |i, mut at| got.push((i, at.next().unwrap().to_vec(), at.next().unwrap().as_i64())));
         let a = (b"a".to_vec(), Some(1));
         let c = (b"c".to_vec(), Some(3));
-        assert_eq!(
-            got,
-            [
-                (0, a.0.clone(), a.1),
-                (1, a.0, a.1),
-                (2, c.0.clone(), c.1),
-                (3, c.0, c.1)
-            ]
-        );
+        assert_eq!(got, [(0, a.0.clone(), a.1), (1, a.0, a.1), (2, c.0.clone(), c.1), (3, c.0, c.1)]);
     }
 
     #[test]
@@ -488,46 +436,15 @@ mod tests {
     }
 
     fn unhex(hex: &str) -> Vec<u8> {
-        let nibbles: Vec<u8> = hex
-            .chars()
-            .filter_map(|c| c.to_digit(16))
-            .map(|d| d as u8)
-            .collect();
-        nibbles
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()
+        let nibbles: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+        nibbles.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
     /// What DUMP of a genuine 8.0.6 holds for these elements, without its envelope.
     #[test]
     fn writes_what_a_genuine_server_writes() {
-        let hash = [
-            "name",
-            "redoubt",
-            "port",
-            "6379",
-            "ratio",
-            "0.25",
-            "temp",
-            "-40",
-            "big",
-            "123456789012",
-            "empty",
-            "",
-        ];
-        let zset = [
-            "neg",
-            "-7",
-            "one",
-            "1",
-            "two",
-            "2.5",
-            "big",
-            "70000",
-            "huge",
-            "9007199254740992",
-        ];
+        let hash = ["name", "redoubt", "port", "6379", "ratio", "0.25", "temp", "-40", "big", "123456789012", "empty", ""];
+        let zset = ["neg", "-7", "one", "1", "two", "2.5", "big", "70000", "huge", "9007199254740992"];
         let list = [
             "0",
             "127",
@@ -590,10 +507,7 @@ mod tests {
         lp.insert_before(b, &[b'x'; 64]).unwrap();
         lp.replace(lp.last().unwrap(), b"70000").unwrap();
         lp.delete(lp.find(b"c", b, 0).unwrap());
-        let genuine = format!(
-            "55000000040081 6102e040 {} 42816202f270110104ff",
-            "78".repeat(64)
-        );
+        let genuine = format!("55000000040081 6102e040 {} 42816202f270110104ff", "78".repeat(64));
         assert_eq!(lp.as_bytes(), unhex(&genuine));
     }
 }

@@ -68,10 +68,7 @@ pub(super) fn validate(bytes: &[u8]) -> Result<usize, Malformed> {
     }
     let claimed = u16::from_le_bytes([*c0, *c1]);
     if claimed != COUNT_UNKNOWN && usize::from(claimed) != found {
-        return Err(Malformed::Count {
-            claimed: usize::from(claimed),
-            found,
-        });
+        return Err(Malformed::Count { claimed: usize::from(claimed), found });
     }
     Ok(found)
 }
@@ -95,26 +92,11 @@ mod tests {
         assert_eq!(check(&[6, 0, 0, 0, 0, 0]), Some(Malformed::Short));
         assert_eq!(check(&[8, 0, 0, 0, 0, 0, 0xff]), Some(Malformed::Total));
         assert_eq!(check(&[7, 0, 0, 0, 0, 0, 0xfe]), Some(Malformed::End));
-        assert_eq!(
-            check(&[9, 0, 0, 0, 1, 0, 0xf5, 1, 0xff]),
-            Some(Malformed::Entry { at: 6 })
-        );
-        assert_eq!(
-            check(&[9, 0, 0, 0, 1, 0, 0x82, 1, 0xff]),
-            Some(Malformed::Entry { at: 6 })
-        );
-        assert_eq!(
-            check(&[8, 0, 0, 0, 1, 0, 0x05, 0xff]),
-            Some(Malformed::Entry { at: 6 })
-        );
-        assert_eq!(
-            check(&[9, 0, 0, 0, 1, 0, 0x05, 2, 0xff]),
-            Some(Malformed::Backlen { at: 6 })
-        );
-        let count = Malformed::Count {
-            claimed: 2,
-            found: 1,
-        };
+        assert_eq!(check(&[9, 0, 0, 0, 1, 0, 0xf5, 1, 0xff]), Some(Malformed::Entry { at: 6 }));
+        assert_eq!(check(&[9, 0, 0, 0, 1, 0, 0x82, 1, 0xff]), Some(Malformed::Entry { at: 6 }));
+        assert_eq!(check(&[8, 0, 0, 0, 1, 0, 0x05, 0xff]), Some(Malformed::Entry { at: 6 }));
+        assert_eq!(check(&[9, 0, 0, 0, 1, 0, 0x05, 2, 0xff]), Some(Malformed::Backlen { at: 6 }));
+        let count = Malformed::Count { claimed: 2, found: 1 };
         assert_eq!(check(&[9, 0, 0, 0, 2, 0, 0x05, 1, 0xff]), Some(count));
         // "Unknown" is a count that is never wrong.
         assert_eq!(check(&[9, 0, 0, 0, 0xff, 0xff, 0x05, 1, 0xff]), None);
@@ -127,25 +109,12 @@ mod tests {
     fn mutated_bytes_are_refused_or_harmless() {
         let mut rng = fastrand::Rng::with_seed(5);
         let long = "x".repeat(300);
-        let source = of(&[
-            "field",
-            "1",
-            "-4097",
-            &long,
-            "9000000000",
-            "",
-            "65536",
-            "last",
-        ]);
+        let source = of(&["field", "1", "-4097", &long, "9000000000", "", "65536", "last"]);
         let mut accepted = 0;
         for _ in 0..50_000 {
             let mut bytes = source.as_bytes().to_vec();
             for _ in 0..rng.usize(1..4) {
-                let at = if rng.bool() {
-                    rng.usize(4..bytes.len())
-                } else {
-                    rng.usize(4..20)
-                };
+                let at = if rng.bool() { rng.usize(4..bytes.len()) } else { rng.usize(4..20) };
                 bytes[at] = rng.u8(..);
             }
             if rng.u8(..) < 30 {

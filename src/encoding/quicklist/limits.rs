@@ -30,10 +30,7 @@ impl Limits {
     /// The same with elements of `bytes` and more each in a plain node of its own; 0 leaves that to the fill.
     #[must_use]
     pub fn with_packed_threshold(self, bytes: u32) -> Limits {
-        Limits {
-            packed_threshold_bytes: bytes,
-            ..self
-        }
+        Limits { packed_threshold_bytes: bytes, ..self }
     }
 
     /// The fill, as configured.
@@ -84,9 +81,7 @@ impl Limits {
     /// How many bytes may still come to a node of this size, about.
     #[inline]
     pub(super) fn spare_bytes(&self, bytes: usize) -> usize {
-        self.bytes_limit()
-            .unwrap_or(SAFE_BYTES)
-            .saturating_sub(bytes)
+        self.bytes_limit().unwrap_or(SAFE_BYTES).saturating_sub(bytes)
     }
 
     #[inline]
@@ -117,21 +112,12 @@ mod tests {
 
     #[test]
     fn negative_fills_limit_bytes() {
-        for (fill, bytes) in [
-            (-1, 4096),
-            (-2, 8192),
-            (-3, 16_384),
-            (-4, 32_768),
-            (-5, 65_536),
-            (-9, 65_536),
-        ] {
+        for (fill, bytes) in [(-1, 4096), (-2, 8192), (-3, 16_384), (-4, 32_768), (-5, 65_536), (-9, 65_536)] {
             let limits = Limits::new(fill, 0);
             assert!(!limits.exceeded(bytes, 1_000_000), "{fill}");
             assert!(limits.exceeded(bytes + 1, 1));
             assert!(limits.is_large(bytes + 1) && !limits.is_large(bytes));
-            assert!(
-                limits.within_half(bytes / 2, 1_000_000) && !limits.within_half(bytes / 2 + 1, 1)
-            );
+            assert!(limits.within_half(bytes / 2, 1_000_000) && !limits.within_half(bytes / 2 + 1, 1));
             assert!(limits.has_room(bytes - 20, 5, 12) && !limits.has_room(bytes - 20, 5, 13));
         }
     }

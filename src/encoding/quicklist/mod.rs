@@ -47,11 +47,7 @@ pub struct Quicklist {
 
 impl Quicklist {
     pub fn new(limits: Limits) -> Quicklist {
-        Quicklist {
-            nodes: VecDeque::new(),
-            len: 0,
-            limits,
-        }
+        Quicklist { nodes: VecDeque::new(), len: 0, limits }
     }
 
     /// A list of one node, the listpack as it is.
@@ -98,9 +94,7 @@ impl Quicklist {
     }
 
     /// The nodes with their numbers of elements, first to last, as they are kept.
-    pub fn nodes(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = (usize, NodeView<'_>)> + ExactSizeIterator {
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (usize, NodeView<'_>)> + ExactSizeIterator {
         self.nodes.iter().map(|node| (node.count(), node.view()))
     }
 
@@ -131,16 +125,12 @@ impl Quicklist {
     /// then be a listpack again.
     #[inline]
     pub fn shrank_to_listpack(&self, limits: &Limits) -> bool {
-        self.single_packed()
-            .is_some_and(|node| limits.within_half(node.raw_bytes(), node.count()))
-            || self.is_empty()
+        self.single_packed().is_some_and(|node| limits.within_half(node.raw_bytes(), node.count())) || self.is_empty()
     }
 
     /// Whether the list is one packed node within a node's limits, and could be a listpack.
     pub fn fits_listpack(&self) -> bool {
-        self.single_packed()
-            .is_some_and(|node| !self.limits.exceeded(node.raw_bytes(), node.count()))
-            || self.is_empty()
+        self.single_packed().is_some_and(|node| !self.limits.exceeded(node.raw_bytes(), node.count())) || self.is_empty()
     }
 
     fn single_packed(&self) -> Option<&Node> {
@@ -168,9 +158,7 @@ impl Quicklist {
     #[inline]
     pub fn push_front(&mut self, text: &[u8]) -> Result<(), TooLong> {
         match self.nodes.front_mut() {
-            Some(node) if node.has_room(text.len(), &self.limits) => {
-                node.push_front(text, &self.limits)?
-            }
+            Some(node) if node.has_room(text.len(), &self.limits) => node.push_front(text, &self.limits)?,
             first => {
                 let node = Node::of(text, &self.limits)?;
                 if let Some(first) = first {
@@ -231,8 +219,7 @@ impl Quicklist {
     #[inline]
     pub fn index_of(&self, index: i64) -> Option<usize> {
         let index = if index < 0 {
-            self.len
-                .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?
+            self.len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?
         } else {
             usize::try_from(index).ok()?
         };

@@ -47,11 +47,7 @@ pub enum NodeView<'a> {
     /// One large element.
     Plain(&'a [u8]),
     /// An LZF stream of `raw_bytes` bytes: of one element when `plain`, else of a listpack.
-    Lzf {
-        plain: bool,
-        raw_bytes: usize,
-        stream: &'a [u8],
-    },
+    Lzf { plain: bool, raw_bytes: usize, stream: &'a [u8] },
 }
 
 impl NodeView<'_> {
@@ -94,10 +90,7 @@ impl Node {
         }
         let mut listpack = Listpack::new();
         listpack.push_back(text)?;
-        Ok(Node {
-            count: 1,
-            body: Body::Packed(listpack.into()),
-        })
+        Ok(Node { count: 1, body: Body::Packed(listpack.into()) })
     }
 
     /// A node of one element, kept as it is.
@@ -145,15 +138,9 @@ impl Node {
         match &self.body {
             Body::Packed(deque) => NodeView::Packed(deque.to_listpack()),
             Body::Plain(blob) => NodeView::Plain(body_of(blob)),
-            Body::Lzf {
-                plain,
-                raw_bytes,
-                stream,
-            } => NodeView::Lzf {
-                plain: *plain,
-                raw_bytes: *raw_bytes as usize,
-                stream: body_of(stream),
-            },
+            Body::Lzf { plain, raw_bytes, stream } => {
+                NodeView::Lzf { plain: *plain, raw_bytes: *raw_bytes as usize, stream: body_of(stream) }
+            }
         }
     }
 
@@ -163,15 +150,9 @@ impl Node {
         match &self.body {
             Body::Packed(deque) => reader(Content::Packed(deque.iter())),
             Body::Plain(blob) => reader(Content::Plain(body_of(blob))),
-            Body::Lzf {
-                plain,
-                raw_bytes,
-                stream,
-            } => match expand(*plain, *raw_bytes, stream) {
+            Body::Lzf { plain, raw_bytes, stream } => match expand(*plain, *raw_bytes, stream) {
                 Body::Packed(deque) => reader(Content::Packed(deque.iter())),
-                Body::Plain(blob) | Body::Lzf { stream: blob, .. } => {
-                    reader(Content::Plain(body_of(&blob)))
-                }
+                Body::Plain(blob) | Body::Lzf { stream: blob, .. } => reader(Content::Plain(body_of(&blob))),
             },
         }
     }
@@ -201,12 +182,7 @@ impl Node {
 
     #[inline]
     pub(super) fn decompress(&mut self) {
-        if let Body::Lzf {
-            plain,
-            raw_bytes,
-            stream,
-        } = &self.body
-        {
+        if let Body::Lzf { plain, raw_bytes, stream } = &self.body {
             self.body = expand(*plain, *raw_bytes, stream);
         }
     }
@@ -228,20 +204,14 @@ impl Node {
         // Shorter than a blob's body, so the cast is exact and the stream fits a blob.
         let raw_bytes = raw.len() as u32;
         if let Ok(stream) = Blob::from_body(&stream) {
-            self.body = Body::Lzf {
-                plain,
-                raw_bytes,
-                stream,
-            };
+            self.body = Body::Lzf { plain, raw_bytes, stream };
         }
     }
 
     /// Whether one more element of `text_len` bytes may go in here.
     #[inline]
     pub(super) fn has_room(&self, text_len: usize, limits: &Limits) -> bool {
-        !self.is_plain()
-            && !limits.is_large(text_len)
-            && limits.has_room(self.raw_bytes(), self.count(), text_len)
+        !self.is_plain() && !limits.is_large(text_len) && limits.has_room(self.raw_bytes(), self.count(), text_len)
     }
 
     /// Whether the elements of `next` may join these.
@@ -300,12 +270,7 @@ impl Node {
     }
 
     /// Replaces element `offset` where this node may hold the new text too; answers whether.
-    pub(super) fn replace(
-        &mut self,
-        offset: usize,
-        text: &[u8],
-        limits: &Limits,
-    ) -> Result<bool, TooLong> {
+    pub(super) fn replace(&mut self, offset: usize, text: &[u8], limits: &Limits) -> Result<bool, TooLong> {
         if self.count == 1 {
             *self = Node::of(text, limits)?;
             return Ok(true);
@@ -316,10 +281,7 @@ impl Node {
         let Some(listpack) = self.listpack_mut() else {
             return Ok(false);
         };
-        let Some((pos, old)) = listpack
-            .seek(offset as i64)
-            .and_then(|pos| Some((pos, listpack.get(pos)?)))
-        else {
+        let Some((pos, old)) = listpack.seek(offset as i64).and_then(|pos| Some((pos, listpack.get(pos)?))) else {
             return Ok(false);
         };
         let old_bytes = old.packed_bytes();
@@ -341,11 +303,7 @@ impl Node {
 
     /// Removes those elements that `select` says, from the first on or from the last; answers how many. The
     /// node may be empty afterwards.
-    pub(super) fn remove_where(
-        &mut self,
-        from_tail: bool,
-        mut select: impl FnMut(Elem<'_>) -> bool,
-    ) -> usize {
+    pub(super) fn remove_where(&mut self, from_tail: bool, mut select: impl FnMut(Elem<'_>) -> bool) -> usize {
         // Positions are those of the listpack without a gap.
         self.close();
         let mut positions = Vec::new();
@@ -392,18 +350,12 @@ impl Node {
 
     /// Hands the first or last element to `reader` and removes it. The node may be empty afterwards.
     #[inline]
-    pub(super) fn pop<R>(
-        &mut self,
-        from_tail: bool,
-        reader: impl FnOnce(Elem<'_>) -> R,
-    ) -> Option<R> {
+    pub(super) fn pop<R>(&mut self, from_tail: bool, reader: impl FnOnce(Elem<'_>) -> R) -> Option<R> {
         self.decompress();
         let answer = match &mut self.body {
             Body::Packed(deque) if from_tail => deque.pop_back(reader)?,
             Body::Packed(deque) => deque.pop_front(reader)?,
-            Body::Plain(blob) | Body::Lzf { stream: blob, .. } => {
-                reader(Elem::Bytes(body_of(blob)))
-            }
+            Body::Plain(blob) | Body::Lzf { stream: blob, .. } => reader(Elem::Bytes(body_of(blob))),
         };
         self.count -= 1;
         Some(answer)

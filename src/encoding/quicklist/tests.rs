@@ -26,9 +26,7 @@ fn check(list: &Quicklist, twin: &[Vec<u8>]) {
                 assert!(Listpack::from_bytes_validated(listpack.as_bytes()).is_ok());
             }
             NodeView::Plain(_) => assert_eq!(count, 1),
-            NodeView::Lzf {
-                raw_bytes, stream, ..
-            } => {
+            NodeView::Lzf { raw_bytes, stream, .. } => {
                 assert!(inner, "node {at} of {nodes} is compressed");
                 assert!(stream.len() + 8 < raw_bytes);
             }
@@ -58,11 +56,7 @@ fn behaves_as_a_vec_of_strings_does() {
         for _ in 0..120 {
             let text = some_text(&mut rng);
             let at = rng.usize(0..=twin.len());
-            let signed = if rng.bool() {
-                at as i64
-            } else {
-                at as i64 - twin.len() as i64
-            };
+            let signed = if rng.bool() { at as i64 } else { at as i64 - twin.len() as i64 };
             match rng.u8(0..20) {
                 0..4 => {
                     list.push_front(&text).unwrap();
@@ -97,8 +91,7 @@ fn behaves_as_a_vec_of_strings_does() {
                 17 => {
                     let max = rng.usize(0..4);
                     let from_tail = rng.bool();
-                    let mut places: Vec<usize> =
-                        (0..twin.len()).filter(|&i| twin[i] == text).collect();
+                    let mut places: Vec<usize> = (0..twin.len()).filter(|&i| twin[i] == text).collect();
                     if from_tail {
                         places.reverse();
                     }
@@ -118,8 +111,7 @@ fn behaves_as_a_vec_of_strings_does() {
                 _ => {
                     list = list.clone();
                     if rng.u8(..) < 20 {
-                        let other =
-                            Limits::new(fill, rng.u64(0..4)).with_packed_threshold(threshold);
+                        let other = Limits::new(fill, rng.u64(0..4)).with_packed_threshold(threshold);
                         list.set_limits(other);
                     }
                 }
@@ -144,11 +136,7 @@ fn check_reads(list: &Quicklist, twin: &[Vec<u8>], rng: &mut fastrand::Rng) {
     assert!(start == twin.len() || run.iter().eq(backwards));
 
     let index = rng.i64(-130..130);
-    let own = if index < 0 {
-        twin.len() as i64 + index
-    } else {
-        index
-    };
+    let own = if index < 0 { twin.len() as i64 + index } else { index };
     let own = usize::try_from(own).ok().and_then(|i| twin.get(i)).cloned();
     assert_eq!(list.get(index, |elem| elem.to_vec()), own);
 
@@ -161,24 +149,14 @@ fn check_reads(list: &Quicklist, twin: &[Vec<u8>], rng: &mut fastrand::Rng) {
         found.push(i);
         ControlFlow::Continue(())
     });
-    assert!(
-        found
-            .iter()
-            .copied()
-            .eq((0..twin.len().min(max)).filter(|&i| twin[i] == *text))
-    );
+    assert!(found.iter().copied().eq((0..twin.len().min(max)).filter(|&i| twin[i] == *text)));
     found.clear();
     list.find_each(text, true, max, |i| {
         found.push(i);
         ControlFlow::Continue(())
     });
     let from = twin.len().saturating_sub(max);
-    assert!(
-        found
-            .iter()
-            .copied()
-            .eq((from..twin.len()).rev().filter(|&i| twin[i] == *text))
-    );
+    assert!(found.iter().copied().eq((from..twin.len()).rev().filter(|&i| twin[i] == *text)));
     assert_eq!(list.find(text), twin.iter().position(|t| t == text));
 }
 
@@ -190,24 +168,13 @@ fn a_large_element_is_a_node_of_its_own() {
         list.push_back(text).unwrap();
     }
     list.insert(1, &large).unwrap();
-    let kinds: Vec<_> = list
-        .nodes()
-        .map(|(count, view)| (count, matches!(view, NodeView::Plain(_))))
-        .collect();
+    let kinds: Vec<_> = list.nodes().map(|(count, view)| (count, matches!(view, NodeView::Plain(_)))).collect();
     assert_eq!(kinds, [(1, false), (1, true), (2, false)]);
     list.set(1, b"small").unwrap();
-    assert_eq!(
-        list.nodes()
-            .filter(|(_, view)| matches!(view, NodeView::Plain(_)))
-            .count(),
-        0
-    );
+    assert_eq!(list.nodes().filter(|(_, view)| matches!(view, NodeView::Plain(_))).count(), 0);
     list.set(-1, &large).unwrap();
     assert_eq!(list.get(-1, |elem| elem.text_bytes()), Some(9000));
-    assert_eq!(
-        list.get(-2, |elem| elem.to_vec()).as_deref(),
-        Some(&b"b"[..])
-    );
+    assert_eq!(list.get(-2, |elem| elem.to_vec()).as_deref(), Some(&b"b"[..]));
 }
 
 #[test]
@@ -221,44 +188,25 @@ fn full_nodes_are_filled_to_the_limit() {
     }
     check(&list, &twin);
     // 22 bytes each in a listpack, the ends and the row included.
-    assert!(
-        list.mem_bytes() < 10_000 * 223 / 10 + 8192,
-        "{}",
-        list.mem_bytes()
-    );
+    assert!(list.mem_bytes() < 10_000 * 223 / 10 + 8192, "{}", list.mem_bytes());
     for i in 0..200 {
         let text = format!("between-{i}").into_bytes();
         list.insert(5000 + i, &text).unwrap();
         twin.insert(5000 + i, text);
     }
     check(&list, &twin);
-    assert!(
-        list.node_count() < 10_200 * 22 / 8192 + 4,
-        "{}",
-        list.node_count()
-    );
+    assert!(list.node_count() < 10_200 * 22 / 8192 + 4, "{}", list.node_count());
 }
 
 #[test]
 fn inner_nodes_are_compressed() {
     let mut list = Quicklist::new(Limits::new(-1, 1));
     for i in 0..5000 {
-        list.push_front(format!("compressible-{i}").as_bytes())
-            .unwrap();
+        list.push_front(format!("compressible-{i}").as_bytes()).unwrap();
     }
-    let compressed = list
-        .nodes()
-        .filter(|(_, view)| matches!(view, NodeView::Lzf { .. }))
-        .count();
+    let compressed = list.nodes().filter(|(_, view)| matches!(view, NodeView::Lzf { .. })).count();
     assert_eq!(compressed, list.node_count() - 2);
-    assert!(
-        list.mem_bytes()
-            < list
-                .nodes()
-                .map(|(_, view)| view.raw_bytes())
-                .sum::<usize>()
-                / 2
-    );
+    assert!(list.mem_bytes() < list.nodes().map(|(_, view)| view.raw_bytes()).sum::<usize>() / 2);
     while list.len() > 1 {
         list.pop_back(|_| ()).unwrap();
     }

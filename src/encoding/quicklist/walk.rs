@@ -40,10 +40,7 @@ impl Quicklist {
             return;
         };
         let mut left = n;
-        let mut skipped = self
-            .nodes
-            .get(at)
-            .map_or(0, |node| node.count() - 1 - offset);
+        let mut skipped = self.nodes.get(at).map_or(0, |node| node.count() - 1 - offset);
         for node in self.nodes.range(..=at).rev() {
             if left == 0 {
                 return;
@@ -68,13 +65,7 @@ impl Quicklist {
 
     /// Calls `found` with the index of each element whose text is `text`, first to last or, `from_tail`, last to
     /// first, until it breaks or `max_compared` elements have been looked at.
-    pub fn find_each(
-        &self,
-        text: &[u8],
-        from_tail: bool,
-        max_compared: usize,
-        mut found: impl FnMut(usize) -> ControlFlow<()>,
-    ) {
+    pub fn find_each(&self, text: &[u8], from_tail: bool, max_compared: usize, mut found: impl FnMut(usize) -> ControlFlow<()>) {
         let needle = Needle::new(text);
         let mut left = max_compared;
         // Elements in the nodes already passed.
@@ -85,22 +76,14 @@ impl Quicklist {
                 return;
             };
             let index_of = |nth: usize| {
-                if from_tail {
-                    self.len - 1 - passed - nth
-                } else {
-                    passed + nth
-                }
+                if from_tail { self.len - 1 - passed - nth } else { passed + nth }
             };
             let count = left.min(node.count());
             let flow = node.read(|content| match content {
                 Content::Plain(own) if own == text => found(index_of(0)),
                 Content::Plain(_) => Continue(()),
-                Content::Packed(elems) if from_tail => {
-                    search(elems.rev().take(count), needle, |nth| found(index_of(nth)))
-                }
-                Content::Packed(elems) => {
-                    search(elems.take(count), needle, |nth| found(index_of(nth)))
-                }
+                Content::Packed(elems) if from_tail => search(elems.rev().take(count), needle, |nth| found(index_of(nth))),
+                Content::Packed(elems) => search(elems.take(count), needle, |nth| found(index_of(nth))),
             });
             left -= count;
             passed += node.count();

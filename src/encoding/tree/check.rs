@@ -33,8 +33,7 @@ impl<K: Copy + PartialOrd + Debug, V: Copy + PartialEq + Debug> Inner<K, V> {
             Kids::Inners(inners) => {
                 sized(inners);
                 let each = inners.iter().enumerate();
-                each.map(|(i, inner)| inner.check(edge.of_child(i, self.count())))
-                    .collect()
+                each.map(|(i, inner)| inner.check(edge.of_child(i, self.count()))).collect()
             }
         };
         assert_eq!(heights.len(), self.count());

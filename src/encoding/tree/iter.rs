@@ -28,22 +28,13 @@ struct Run<'a, K, V> {
 
 impl<K, V> Run<'_, K, V> {
     fn empty() -> Self {
-        Run {
-            items: [].iter(),
-            leaves: [].iter(),
-        }
+        Run { items: [].iter(), leaves: [].iter() }
     }
 }
 
 impl<'a, K: Copy + PartialOrd, V: Copy> Iter<'a, K, V> {
     pub(super) fn new(tree: &'a Tree<K, V>, start: usize, end: usize) -> Self {
-        Iter {
-            tree,
-            start: start.min(end),
-            end,
-            front: Run::empty(),
-            back: Run::empty(),
-        }
+        Iter { tree, start: start.min(end), end, front: Run::empty(), back: Run::empty() }
     }
 
     /// The item `n` places after the next from the front, if it is in the same leaf: what a caller may want to ask the

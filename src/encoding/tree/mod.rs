@@ -57,10 +57,7 @@ impl<K: Copy + PartialOrd, V: Copy> Default for Tree<K, V> {
 impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
     /// An empty tree; it allocates nothing until the first insert.
     pub const fn new() -> Self {
-        Self {
-            root: Node::Leaf(Leaf::new()),
-            len: 0,
-        }
+        Self { root: Node::Leaf(Leaf::new()), len: 0 }
     }
 
     /// Builds a tree of full leaves from items that ascend strictly in the order later calls will use.
@@ -176,10 +173,7 @@ impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
     ///
     /// `tie` must order values alike under both keys.
     pub fn rekey(&mut self, old: K, new: K, mut tie: impl FnMut(V) -> Ordering) -> bool {
-        let mut seek = ByKey {
-            key: old,
-            tie: &mut tie,
-        };
+        let mut seek = ByKey { key: old, tie: &mut tie };
         let mut fits = false;
         let found = self.root.edit(&mut seek, |leaf, at, tie| {
             let mut order = |(k, v): (K, V)| {
@@ -277,11 +271,7 @@ impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
             Node::Inner(root) => root,
         };
         loop {
-            let Some(i) = node
-                .mins
-                .partition_point(|&(k, v)| before(k, v))
-                .checked_sub(1)
-            else {
+            let Some(i) = node.mins.partition_point(|&(k, v)| before(k, v)).checked_sub(1) else {
                 return rank;
             };
             rank += node.lens[..i].iter().sum::<usize>();
@@ -308,11 +298,7 @@ impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
     fn place(&self, mut rank: usize) -> Place<'_, K, V> {
         let mut node = match &self.root {
             Node::Leaf(leaf) => {
-                return Place {
-                    leaves: std::slice::from_ref(leaf),
-                    leaf: 0,
-                    at: rank,
-                };
+                return Place { leaves: std::slice::from_ref(leaf), leaf: 0, at: rank };
             }
             Node::Inner(root) => root,
         };
@@ -321,11 +307,7 @@ impl<K: Copy + PartialOrd, V: Copy> Tree<K, V> {
             match &node.kids {
                 Kids::Inners(kids) => node = &kids[i],
                 Kids::Leaves(leaves) => {
-                    return Place {
-                        leaves,
-                        leaf: i,
-                        at: rank,
-                    };
+                    return Place { leaves, leaf: i, at: rank };
                 }
             }
         }

@@ -51,16 +51,10 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(super) const ROOT: Edge = Edge {
-        first: true,
-        last: true,
-    };
+    pub(super) const ROOT: Edge = Edge { first: true, last: true };
 
     pub(super) fn of_child(self, i: usize, count: usize) -> Edge {
-        Edge {
-            first: self.first && i == 0,
-            last: self.last && i + 1 == count,
-        }
+        Edge { first: self.first && i == 0, last: self.last && i + 1 == count }
     }
 
     pub(super) fn any(self) -> bool {
@@ -83,12 +77,7 @@ impl Edge {
 
 /// Inserts `item` at `at`; returns the new right sibling when the leaf had to be split.
 #[inline]
-pub(super) fn leaf_insert<K: Copy, V: Copy>(
-    leaf: &mut Leaf<K, V>,
-    at: usize,
-    item: (K, V),
-    edge: Edge,
-) -> Option<Leaf<K, V>> {
+pub(super) fn leaf_insert<K: Copy, V: Copy>(leaf: &mut Leaf<K, V>, at: usize, item: (K, V), edge: Edge) -> Option<Leaf<K, V>> {
     if leaf.len() < MAX {
         insert_at(leaf, at, item);
         return None;
@@ -168,16 +157,11 @@ impl<K, V> Inner<K, V> {
 impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
     /// A node over two siblings.
     pub(super) fn over(left: Node<K, V>, right: Node<K, V>) -> Self {
-        let mut node = Inner {
-            mins: vec![left.min(), right.min()],
-            lens: vec![left.len(), right.len()],
-            kids: Kids::Leaves(Vec::new()),
-        };
+        let mut node =
+            Inner { mins: vec![left.min(), right.min()], lens: vec![left.len(), right.len()], kids: Kids::Leaves(Vec::new()) };
         node.kids = match (left, right) {
             (Node::Inner(left), Node::Inner(right)) => Kids::Inners(vec![left, right]),
-            (left, right) => {
-                Kids::Leaves([left, right].into_iter().filter_map(Node::leaf).collect())
-            }
+            (left, right) => Kids::Leaves([left, right].into_iter().filter_map(Node::leaf).collect()),
         };
         node
     }
@@ -187,8 +171,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
     }
 
     pub(super) fn mem_bytes(&self) -> usize {
-        let own =
-            self.mins.capacity() * size_of::<(K, V)>() + self.lens.capacity() * size_of::<usize>();
+        let own = self.mins.capacity() * size_of::<(K, V)>() + self.lens.capacity() * size_of::<usize>();
         own + match &self.kids {
             Kids::Leaves(leaves) => {
                 let items: usize = leaves.iter().map(Vec::capacity).sum();
@@ -202,12 +185,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
     }
 
     /// Inserts below this node; `None` when the item is present.
-    pub(super) fn insert(
-        &mut self,
-        item: (K, V),
-        tie: &mut impl FnMut(V) -> Ordering,
-        edge: Edge,
-    ) -> Option<Grown<K, V>> {
+    pub(super) fn insert(&mut self, item: (K, V), tie: &mut impl FnMut(V) -> Ordering, edge: Edge) -> Option<Grown<K, V>> {
         let Err(above) = locate(&self.mins, item.0, tie) else {
             return None;
         };
@@ -217,10 +195,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             Kids::Leaves(leaves) => {
                 let leaf = &mut leaves[i];
                 let at = locate(leaf, item.0, tie).err()?;
-                (
-                    at == 0,
-                    leaf_insert(leaf, at, item, edge_below).map(Node::Leaf),
-                )
+                (at == 0, leaf_insert(leaf, at, item, edge_below).map(Node::Leaf))
             }
             Kids::Inners(inners) => {
                 let grown = inners[i].insert(item, tie, edge_below)?;
@@ -235,19 +210,13 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
             self.lens[i] -= right.len();
             self.adopt(i + 1, right, edge)
         });
-        Some(Grown {
-            front: front && i == 0,
-            right,
-        })
+        Some(Grown { front: front && i == 0, right })
     }
 
     /// Appends a whole leaf on the right edge; returns the sibling split off, if any.
     pub(super) fn push_leaf(&mut self, leaf: Leaf<K, V>) -> Option<Inner<K, V>> {
         let last = self.count() - 1;
-        let edge = Edge {
-            first: false,
-            last: true,
-        };
+        let edge = Edge { first: false, last: true };
         let right = match &mut self.kids {
             Kids::Leaves(_) => Some(Node::Leaf(leaf)),
             Kids::Inners(inners) => {
@@ -376,11 +345,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
     }
 
     /// Removes one item below this node. The node may be left without children; the caller looks after that.
-    pub(super) fn remove(
-        &mut self,
-        seek: &mut impl Seek<K, V>,
-        edge: Edge,
-    ) -> Option<Removed<K, V>> {
+    pub(super) fn remove(&mut self, seek: &mut impl Seek<K, V>, edge: Edge) -> Option<Removed<K, V>> {
         let i = seek.child(self)?;
         let edge_below = edge.of_child(i, self.count());
         let removed = match &mut self.kids {
@@ -389,10 +354,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
                 let at = seek.slot(leaf)?;
                 let item = leaf.remove(at);
                 fit(leaf);
-                Removed {
-                    item,
-                    front: at == 0,
-                }
+                Removed { item, front: at == 0 }
             }
             Kids::Inners(inners) => inners[i].remove(seek, edge_below)?,
         };
@@ -407,10 +369,7 @@ impl<K: Copy + PartialOrd, V: Copy> Inner<K, V> {
                 self.mend(i);
             }
         }
-        Some(Removed {
-            item: removed.item,
-            front: removed.front && i == 0,
-        })
+        Some(Removed { item: removed.item, front: removed.front && i == 0 })
     }
 
     fn visit(&self, each: &mut impl FnMut(K, V)) {

@@ -23,10 +23,7 @@ struct Twin {
 
 impl Twin {
     fn new() -> Self {
-        Twin {
-            tree: Tree::new(),
-            model: Vec::new(),
-        }
+        Twin { tree: Tree::new(), model: Vec::new() }
     }
 
     fn slot(&self, item: Pair) -> Result<usize, usize> {
@@ -63,11 +60,7 @@ impl Twin {
         let mut seen = Vec::new();
         let count = self.tree.remove_range(start, end, |k, v| seen.push((k, v)));
         let end = end.min(self.model.len());
-        let expected: Vec<_> = if start < end {
-            self.model.drain(start..end).collect()
-        } else {
-            Vec::new()
-        };
+        let expected: Vec<_> = if start < end { self.model.drain(start..end).collect() } else { Vec::new() };
         assert_eq!(seen, expected);
         assert_eq!(count, expected.len());
     }
@@ -77,10 +70,7 @@ impl Twin {
         if slot.is_ok() && item.0 != new && self.slot((new, item.1)).is_ok() {
             return;
         }
-        assert_eq!(
-            self.tree.rekey(item.0, new, |v| v.cmp(&item.1)),
-            slot.is_ok()
-        );
+        assert_eq!(self.tree.rekey(item.0, new, |v| v.cmp(&item.1)), slot.is_ok());
         if let Ok(at) = slot {
             self.model.remove(at);
             let at = self.slot((new, item.1)).unwrap_err();
@@ -103,19 +93,11 @@ impl Twin {
         assert_eq!(self.tree.get(rank), self.model.get(rank).copied());
         if let Some(&item) = self.model.get(rank) {
             assert_eq!(self.tree.rank_of(item.0, |v| v.cmp(&item.1)), Some(rank));
-            assert_eq!(
-                self.tree.rank_of(item.0, |v| v.cmp(&(item.1 ^ (1 << 60)))),
-                self.slot((item.0, item.1 ^ (1 << 60))).ok()
-            );
+            assert_eq!(self.tree.rank_of(item.0, |v| v.cmp(&(item.1 ^ (1 << 60)))), self.slot((item.0, item.1 ^ (1 << 60))).ok());
             let below = self.model.partition_point(|probe| probe.0 < item.0);
             assert_eq!(self.tree.rank_where(|k, _| k < item.0), below);
-            let through = self
-                .model
-                .partition_point(|&probe| order(probe, item).is_le());
-            assert_eq!(
-                self.tree.rank_where(|k, v| order((k, v), item).is_le()),
-                through
-            );
+            let through = self.model.partition_point(|&probe| order(probe, item).is_le());
+            assert_eq!(self.tree.rank_where(|k, v| order((k, v), item).is_le()), through);
         }
         let end = rank + rng.usize(..200);
         let expected = &self.model[rank.min(len)..end.min(len)];
@@ -159,10 +141,7 @@ fn random_work_matches_a_sorted_vector() {
         for step in 0..6000 {
             // Phases of growth and of decay; values are small at times, so that duplicates occur.
             let growing = (step / 1500) % 2 == 0;
-            let item = (
-                score(&mut rng, spread),
-                rng.u64(..if growing { 5000 } else { 1 << 40 }),
-            );
+            let item = (score(&mut rng, spread), rng.u64(..if growing { 5000 } else { 1 << 40 }));
             let known = (!twin.model.is_empty()).then(|| twin.model[rng.usize(..twin.model.len())]);
             match (rng.u32(..100), known) {
                 (0..60, _) if growing => twin.insert(item),
@@ -217,9 +196,7 @@ fn ordered_loads_fill_their_leaves() {
 
 #[test]
 fn bulk_build_equals_inserts() {
-    for count in [
-        0, 1, 2, 63, 64, 65, 129, 4095, 4096, 4097, 4160, 4161, 300_000,
-    ] {
+    for count in [0, 1, 2, 63, 64, 65, 129, 4095, 4096, 4097, 4160, 4161, 300_000] {
         let tree = Tree::from_sorted((0..count).map(|n| (n / 3, n)));
         tree.root.check();
         assert_eq!(tree.len() as u64, count);
@@ -248,22 +225,14 @@ fn a_shrunken_tree_gives_its_memory_back() {
             };
             if tree.len() % 512 == 0 || way == 3 {
                 tree.root.check();
-                assert!(
-                    tree.mem_bytes() <= 2000 + 24 * tree.len(),
-                    "{way}: {} items, {} bytes",
-                    tree.len(),
-                    tree.mem_bytes()
-                );
+                assert!(tree.mem_bytes() <= 2000 + 24 * tree.len(), "{way}: {} items, {} bytes", tree.len(), tree.mem_bytes());
             }
         }
         tree.root.check();
         assert!(tree.mem_bytes() <= 600, "{} bytes", tree.mem_bytes());
         tree.remove_range(0, usize::MAX, |_, _| ());
         assert_eq!((tree.len(), tree.mem_bytes()), (0, 0));
-        assert_eq!(
-            (tree.pop_first(), tree.pop_last(), tree.first(), tree.last()),
-            (None, None, None, None)
-        );
+        assert_eq!((tree.pop_first(), tree.pop_last(), tree.first(), tree.last()), (None, None, None, None));
     }
 }
 
@@ -272,9 +241,7 @@ fn big_trees_survive_big_range_removals() {
     let mut rng = fastrand::Rng::with_seed(11);
     for _ in 0..6 {
         let mut twin = Twin::new();
-        twin.model = (0..30_000_u32)
-            .map(|n| (f64::from(n / 7), u64::from(n)))
-            .collect();
+        twin.model = (0..30_000_u32).map(|n| (f64::from(n / 7), u64::from(n))).collect();
         twin.tree = Tree::from_sorted(twin.model.iter().copied());
         while !twin.model.is_empty() {
             let start = rng.usize(..twin.model.len());

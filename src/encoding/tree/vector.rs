@@ -7,11 +7,7 @@ pub(super) const STEP: usize = 8;
 
 /// The capacity a vector of `len` gets when it must grow or shrink: room for at least one more.
 fn roomy(len: usize) -> usize {
-    if len < STEP / 2 {
-        STEP / 2
-    } else {
-        (len / STEP + 1) * STEP
-    }
+    if len < STEP / 2 { STEP / 2 } else { (len / STEP + 1) * STEP }
 }
 
 /// Makes room for one more.

@@ -41,9 +41,7 @@ pub(super) struct Bucket {
 unsafe impl Sync for Bucket {}
 
 /// What every empty table and every emptied segment points at, so that a lookup needs no test for them. Never written.
-pub(super) static NOTHING: Bucket = Bucket {
-    slots: [null_mut(); SLOTS],
-};
+pub(super) static NOTHING: Bucket = Bucket { slots: [null_mut(); SLOTS] };
 
 /// The slot numbers of a mask's set bits, lowest first.
 #[derive(Clone, Copy)]
@@ -165,14 +163,10 @@ impl Bucket {
         // is 64-byte aligned.
         unsafe {
             let (a, b) = (_mm_load_ps(line.cast()), _mm_load_ps(line.add(1).cast()));
-            let (c, d) = (
-                _mm_load_ps(line.add(2).cast()),
-                _mm_load_ps(line.add(3).cast()),
-            );
+            let (c, d) = (_mm_load_ps(line.add(2).cast()), _mm_load_ps(line.add(3).cast()));
             // The upper halves of four words each, shifted so that the tag stands there sign-extended, packed to 16 bits.
             let low = _mm_srai_epi32::<16>(_mm_castps_si128(_mm_shuffle_ps::<0b11_01_11_01>(a, b)));
-            let high =
-                _mm_srai_epi32::<16>(_mm_castps_si128(_mm_shuffle_ps::<0b11_01_11_01>(c, d)));
+            let high = _mm_srai_epi32::<16>(_mm_castps_si128(_mm_shuffle_ps::<0b11_01_11_01>(c, d)));
             let tags = _mm_packs_epi32(low, high);
             let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag as i16));
             Mask(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())) as u32)
@@ -181,9 +175,7 @@ impl Bucket {
 
     #[cfg(any(test, not(target_arch = "x86_64")))]
     fn matches_scalar(&self, tag: u16) -> Mask {
-        Mask((0..SLOTS).fold(0, |mask, slot| {
-            mask | u32::from(self.tag(slot) == tag) << slot
-        }))
+        Mask((0..SLOTS).fold(0, |mask, slot| mask | u32::from(self.tag(slot) == tag) << slot))
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -194,10 +186,7 @@ impl Bucket {
         // SAFETY: as in `matches_sse2`.
         unsafe {
             let (a, b) = (_mm_load_ps(line.cast()), _mm_load_ps(line.add(1).cast()));
-            let (c, d) = (
-                _mm_load_ps(line.add(2).cast()),
-                _mm_load_ps(line.add(3).cast()),
-            );
+            let (c, d) = (_mm_load_ps(line.add(2).cast()), _mm_load_ps(line.add(3).cast()));
             // Lower halves without the three bookkeeping bits, or-ed with upper halves without the tag: zero when empty.
             let first = _mm_or_si128(
                 _mm_srli_epi32::<3>(_mm_castps_si128(_mm_shuffle_ps::<0b10_00_10_00>(a, b))),
@@ -208,17 +197,14 @@ impl Bucket {
                 _mm_slli_epi32::<16>(_mm_castps_si128(_mm_shuffle_ps::<0b11_01_11_01>(c, d))),
             );
             let zero = _mm_setzero_si128();
-            let empty =
-                _mm_packs_epi32(_mm_cmpeq_epi32(first, zero), _mm_cmpeq_epi32(second, zero));
+            let empty = _mm_packs_epi32(_mm_cmpeq_epi32(first, zero), _mm_cmpeq_epi32(second, zero));
             Mask(_mm_movemask_epi8(_mm_packs_epi16(empty, zero)) as u32)
         }
     }
 
     #[cfg(any(test, not(target_arch = "x86_64")))]
     fn vacant_scalar(&self) -> Mask {
-        Mask((0..SLOTS).fold(0, |mask, slot| {
-            mask | u32::from(self.address(slot).is_null()) << slot
-        }))
+        Mask((0..SLOTS).fold(0, |mask, slot| mask | u32::from(self.address(slot).is_null()) << slot))
     }
 }
 
@@ -249,9 +235,7 @@ mod tests {
     use std::ptr::without_provenance_mut;
 
     fn empty() -> Bucket {
-        Bucket {
-            slots: [null_mut(); SLOTS],
-        }
+        Bucket { slots: [null_mut(); SLOTS] }
     }
 
     #[test]
@@ -267,11 +251,7 @@ mod tests {
                 if rng.bool() {
                     // Single bits too, so that no part of an address escapes the test for emptiness.
                     let bit = 1 << rng.u32(3..48);
-                    let address = if rng.bool() {
-                        bit
-                    } else {
-                        rng.usize(..) & ADDRESS | bit
-                    };
+                    let address = if rng.bool() { bit } else { rng.usize(..) & ADDRESS | bit };
                     let tag = tags[rng.usize(..tags.len())];
                     bucket.put(slot, tag, without_provenance_mut(address));
                 }
@@ -299,10 +279,7 @@ mod tests {
         }
         assert!(bucket.span() == 21 && bucket.may_stray(0x1240) && bucket.may_stray(0x1280));
         let strangers = (0..u16::MAX).filter(|&tag| bucket.may_stray(tag)).count();
-        assert!(
-            (5000..9000).contains(&strangers),
-            "two bits of eighteen, not {strangers} of 65536"
-        );
+        assert!((5000..9000).contains(&strangers), "two bits of eighteen, not {strangers} of 65536");
         for slot in 0..SLOTS {
             assert_eq!(bucket.take(slot).addr(), 0x7fff_1234_5670 + 8 * slot);
             assert_eq!(bucket.tag(slot), 0);

@@ -55,11 +55,7 @@ impl Directory {
     /// The segment in charge of `hash`.
     #[inline(always)]
     pub(super) fn word(&self, hash: u64) -> Word {
-        if self.depth == 0 {
-            self.root
-        } else {
-            self.words[self.place(hash)]
-        }
+        if self.depth == 0 { self.root } else { self.words[self.place(hash)] }
     }
 
     /// The number of places.
@@ -74,11 +70,7 @@ impl Directory {
 
     /// The segment at one place.
     pub(super) fn at(&self, place: usize) -> Word {
-        if self.depth == 0 {
-            self.root
-        } else {
-            self.words[place]
-        }
+        if self.depth == 0 { self.root } else { self.words[place] }
     }
 
     /// The place of a hash.
@@ -113,11 +105,7 @@ impl Directory {
     /// The number of elements of the segment whose first place this is.
     #[inline]
     pub(super) fn count(&self, first: usize) -> usize {
-        if self.depth == 0 {
-            self.root_count as usize
-        } else {
-            self.counts[first] as usize
-        }
+        if self.depth == 0 { self.root_count as usize } else { self.counts[first] as usize }
     }
 
     /// Counts an element that came to the segment whose first place this is.
@@ -140,11 +128,7 @@ impl Directory {
             return;
         }
         self.counts[first] = count;
-        if let Some(twice) = self
-            .doubling
-            .as_mut()
-            .and_then(|doubling| doubling.counts.get_mut(2 * first))
-        {
+        if let Some(twice) = self.doubling.as_mut().and_then(|doubling| doubling.counts.get_mut(2 * first)) {
             *twice = count;
         }
     }
@@ -174,12 +158,8 @@ impl Directory {
         };
         let copied = doubling.words.len() / 2;
         let step = copied..(copied + STEP).min(self.words.len());
-        doubling
-            .words
-            .extend(self.words[step.clone()].iter().flat_map(|&word| [word; 2]));
-        doubling
-            .counts
-            .extend(self.counts[step].iter().flat_map(|&count| [count, 0]));
+        doubling.words.extend(self.words[step.clone()].iter().flat_map(|&word| [word; 2]));
+        doubling.counts.extend(self.counts[step].iter().flat_map(|&count| [count, 0]));
         if doubling.words.len() == 2 * self.words.len() {
             self.words = std::mem::take(&mut doubling.words).into_boxed_slice();
             self.counts = std::mem::take(&mut doubling.counts).into_boxed_slice();
@@ -256,11 +236,7 @@ impl Directory {
     /// Replaces the segments of a family by one, and halves the array as often as it may.
     pub(super) fn merge(&mut self, family: Range<usize>, word: Word, count: usize) {
         if word.depth() == 0 {
-            *self = Directory {
-                root: word,
-                root_count: count as u16,
-                ..Directory::new()
-            };
+            *self = Directory { root: word, root_count: count as u16, ..Directory::new() };
             return;
         }
         if self.at(family.start).depth() == self.depth {
@@ -275,9 +251,10 @@ impl Directory {
 
     /// Bytes of the arrays.
     pub(super) fn bytes(&self) -> usize {
-        let doubling = self.doubling.as_ref().map_or(0, |doubling| {
-            size_of::<Doubling>() + size_of_val(&*doubling.words) + size_of_val(&*doubling.counts)
-        });
+        let doubling = self
+            .doubling
+            .as_ref()
+            .map_or(0, |doubling| size_of::<Doubling>() + size_of_val(&*doubling.words) + size_of_val(&*doubling.counts));
         size_of_val(&*self.words) + size_of_val(&*self.counts) + doubling
     }
 
@@ -286,11 +263,7 @@ impl Directory {
         self.depth -= 1;
         self.words = self.words.iter().step_by(2).copied().collect();
         self.counts = self.counts.iter().step_by(2).copied().collect();
-        self.deepest = self
-            .words
-            .iter()
-            .filter(|word| word.depth() == self.depth)
-            .count();
+        self.deepest = self.words.iter().filter(|word| word.depth() == self.depth).count();
     }
 }
 

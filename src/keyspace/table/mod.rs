@@ -121,14 +121,7 @@ impl<T: Slot> Default for Table<T> {
 impl<T: Slot> Table<T> {
     /// An empty table; it owns no memory before the first insertion.
     pub fn new() -> Self {
-        Table {
-            directory: Directory::new(),
-            len: 0,
-            segment_bytes: 0,
-            largest: 1,
-            frozen: false,
-            items: PhantomData,
-        }
+        Table { directory: Directory::new(), len: 0, segment_bytes: 0, largest: 1, frozen: false, items: PhantomData }
     }
 
     /// The number of elements.
@@ -312,11 +305,7 @@ impl<T: Slot> Table<T> {
     #[inline(always)]
     pub fn prefetch_bucket(&self, hash: u64) {
         let word = self.directory.word(hash);
-        prefetch(
-            word.base()
-                .cast_const()
-                .wrapping_add(word.home(word.tag(hash))),
-        );
+        prefetch(word.base().cast_const().wrapping_add(word.home(word.tag(hash))));
     }
 
     /// Second stage, a few requests later: reads the bucket and asks the cache for the item.
@@ -362,22 +351,14 @@ impl<T: Slot> Table<T> {
                 return None;
             }
             left -= 1;
-            bucket = if bucket + 1 == word.buckets() {
-                0
-            } else {
-                bucket + 1
-            };
+            bucket = if bucket + 1 == word.buckets() { 0 } else { bucket + 1 };
             // SAFETY: as above; past the last bucket comes the first.
             line = unsafe { &*word.base().add(bucket) };
         }
     }
 
     fn loc(&self, hash: u64, found: Found) -> Loc {
-        Loc {
-            place: self.directory.place(hash) as u32,
-            bucket: found.bucket as u16,
-            slot: found.slot as u16,
-        }
+        Loc { place: self.directory.place(hash) as u32, bucket: found.bucket as u16, slot: found.slot as u16 }
     }
 
     /// The occupied slot at `loc`; panics when there is none.
@@ -386,13 +367,8 @@ impl<T: Slot> Table<T> {
         let word = self.directory.at(loc.place as usize);
         let (bucket, slot) = (loc.bucket as usize, loc.slot as usize);
         // SAFETY: a segment of the table, read while `self` is borrowed.
-        let occupied = unsafe { word.view() }
-            .get(bucket)
-            .is_some_and(|bucket| !bucket.address(slot).is_null());
-        assert!(
-            occupied,
-            "a table changed between locating an element and using the location"
-        );
+        let occupied = unsafe { word.view() }.get(bucket).is_some_and(|bucket| !bucket.address(slot).is_null());
+        assert!(occupied, "a table changed between locating an element and using the location");
         Found { word, bucket, slot }
     }
 
@@ -400,14 +376,7 @@ impl<T: Slot> Table<T> {
     #[inline(always)]
     fn item(&self, found: Found) -> *mut T {
         // SAFETY: bucket and slot are within the segment's allocation.
-        unsafe {
-            found
-                .word
-                .base()
-                .add(found.bucket)
-                .cast::<T>()
-                .add(found.slot)
-        }
+        unsafe { found.word.base().add(found.bucket).cast::<T>().add(found.slot) }
     }
 }
 

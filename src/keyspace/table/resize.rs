@@ -33,8 +33,7 @@ impl<T: Slot> Table<T> {
         } else if split {
             self.split(first);
         } else {
-            let size = next_size(word.buckets())
-                .expect("a keyed hash does not collide in 48 bits tens of thousands of times");
+            let size = next_size(word.buckets()).expect("a keyed hash does not collide in 48 bits tens of thousands of times");
             self.resize(first, size);
         }
     }
@@ -70,11 +69,7 @@ impl<T: Slot> Table<T> {
         while let Some(family) = self.directory.family(first) {
             // The parts of the whole table need no counting one by one.
             let whole = family.len() == self.directory.len();
-            let count = if whole {
-                self.len
-            } else {
-                self.directory.counts(family.clone())
-            };
+            let count = if whole { self.len } else { self.directory.counts(family.clone()) };
             if count > MERGE {
                 break;
             }
@@ -101,9 +96,7 @@ impl<T: Slot> Table<T> {
         // SAFETY: fresh, and reached through this view only.
         let mut target = unsafe { Filler::new(new) };
         // SAFETY: the table's own segment, which is borrowed exclusively and not written.
-        for_each_element(unsafe { old.view() }, |tag, address| {
-            target.add(tag, address)
-        });
+        for_each_element(unsafe { old.view() }, |tag, address| target.add(tag, address));
         self.install(first, new);
     }
 
@@ -113,11 +106,7 @@ impl<T: Slot> Table<T> {
         let old = self.directory.at(first);
         let step = split_step(old.depth());
         let (depth, loss) = (old.depth() + step, old.loss() + step);
-        let (refresh, loss) = if loss > LOSS_MAX {
-            (true, 0)
-        } else {
-            (false, loss)
-        };
+        let (refresh, loss) = if loss > LOSS_MAX { (true, 0) } else { (false, loss) };
         let part = |tag: u16| usize::from(tag >> (16 - step));
         // SAFETY: the table's own segment, which is borrowed exclusively and not written.
         let source = unsafe { old.view() };
@@ -134,17 +123,10 @@ impl<T: Slot> Table<T> {
         };
         let parts: Vec<(Word, usize)> = counts[..1 << step].iter().map(make).collect();
         // SAFETY: fresh or NOTHING, and reached through these only.
-        let mut fillers: Vec<Filler> = parts
-            .iter()
-            .map(|&(word, _)| unsafe { Filler::new(word) })
-            .collect();
+        let mut fillers: Vec<Filler> = parts.iter().map(|&(word, _)| unsafe { Filler::new(word) }).collect();
         for_each_element(source, |tag, address| {
             let part = part(tag);
-            let tag = if refresh {
-                parts[part].0.tag(hash_of::<T>(address))
-            } else {
-                tag << step
-            };
+            let tag = if refresh { parts[part].0.tag(hash_of::<T>(address)) } else { tag << step };
             fillers[part].add(tag, address);
         });
         self.segment_bytes -= old.bytes();
@@ -156,33 +138,17 @@ impl<T: Slot> Table<T> {
 
     /// Joins the segments of one range, which hold `count` elements. What told them apart becomes the top of their tags.
     fn merge(&mut self, family: Range<usize>, count: usize) {
-        let parts: Vec<Word> = self
-            .directory
-            .parts(family.clone())
-            .map(|first| self.directory.at(first))
-            .collect();
+        let parts: Vec<Word> = self.directory.parts(family.clone()).map(|first| self.directory.at(first)).collect();
         let step = parts.len().trailing_zeros();
         let depth = parts[0].depth() - step;
-        let loss = parts
-            .iter()
-            .map(|word| word.loss())
-            .max()
-            .unwrap_or(0)
-            .saturating_sub(step);
-        let new = if count == 0 {
-            Word::nothing(depth)
-        } else {
-            Word::allocate(buckets_for(count), depth, loss)
-        };
+        let loss = parts.iter().map(|word| word.loss()).max().unwrap_or(0).saturating_sub(step);
+        let new = if count == 0 { Word::nothing(depth) } else { Word::allocate(buckets_for(count), depth, loss) };
         // SAFETY: fresh or NOTHING, and reached through this only.
         let mut target = unsafe { Filler::new(new) };
         for (word, part) in parts.iter().zip(0_u16..) {
             // SAFETY: the table's own segment, which is borrowed exclusively and not written.
             for_each_element(unsafe { word.view() }, |tag, address| {
-                target.add(
-                    (part << (16 - step) | tag >> step) & (u16::MAX << loss),
-                    address,
-                );
+                target.add((part << (16 - step) | tag >> step) & (u16::MAX << loss), address);
             });
         }
         self.account(new);
@@ -235,9 +201,5 @@ fn hash_of<T: Slot>(address: *mut u8) -> u64 {
 
 /// The first hash beyond the range of `depth` bits that `position` lies in; 0 beyond the last.
 fn end_of(position: u64, depth: u32) -> u64 {
-    if depth == 0 {
-        0
-    } else {
-        (position >> (64 - depth)).wrapping_add(1) << (64 - depth)
-    }
+    if depth == 0 { 0 } else { (position >> (64 - depth)).wrapping_add(1) << (64 - depth) }
 }

@@ -38,11 +38,7 @@ impl<T: Slot> Table<T> {
             let at = (home + distance) % buckets;
             for slot in segment[at].occupied() {
                 if wanted.contains(&(segment[at].tag(slot) as usize)) {
-                    visit(self.element(Found {
-                        word,
-                        bucket: at,
-                        slot,
-                    }));
+                    visit(self.element(Found { word, bucket: at, slot }));
                 }
             }
         }
@@ -56,13 +52,7 @@ impl<T: Slot> Table<T> {
 
     /// All elements, in hash order but for those displaced within a segment.
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter {
-            table: self,
-            place: 0,
-            segment: &[],
-            bucket: 0,
-            slots: Mask::NONE,
-        }
+        Iter { table: self, place: 0, segment: &[], bucket: 0, slots: Mask::NONE }
     }
 
     /// Keeps the elements for which `keep` holds and drops the others.
@@ -114,11 +104,7 @@ impl<T: Slot> Table<T> {
             return None;
         }
         let depth = self.directory.depth();
-        let most = if depth == 0 {
-            self.directory.at(0).buckets()
-        } else {
-            self.largest
-        };
+        let most = if depth == 0 { self.directory.at(0).buckets() } else { self.largest };
         for _ in 0..128 + self.segment_bytes / size_of::<Bucket>() {
             let draw = rng.u64(..);
             let place = self.directory.place(draw);
@@ -140,21 +126,12 @@ impl<T: Slot> Table<T> {
             rank -= if here { 0 } else { *count };
             here
         })?;
-        Iter {
-            place,
-            ..self.iter()
-        }
-        .nth(rank)
+        Iter { place, ..self.iter() }.nth(rank)
     }
 
     /// Visits up to `count` different elements that lie together at a random place: cheaper than as many fair draws, and
     /// random enough for eviction. Returns how many there were.
-    pub fn sample<'a>(
-        &'a self,
-        rng: &mut fastrand::Rng,
-        count: usize,
-        mut visit: impl FnMut(&'a T),
-    ) -> usize {
+    pub fn sample<'a>(&'a self, rng: &mut fastrand::Rng, count: usize, mut visit: impl FnMut(&'a T)) -> usize {
         let start = spread(rng.u64(..));
         let word = self.directory.word(start);
         let bucket = word.home(word.tag(start));
@@ -164,13 +141,7 @@ impl<T: Slot> Table<T> {
         let slot = start as usize % SLOTS;
         let place = self.directory.first(self.directory.place(start)) + self.directory.width(word);
         let slots = segment[bucket].occupied().from(slot);
-        let onward = Iter {
-            table: self,
-            place,
-            segment: &segment[bucket..],
-            bucket: 0,
-            slots,
-        };
+        let onward = Iter { table: self, place, segment: &segment[bucket..], bucket: 0, slots };
         let count = count.min(self.len);
         onward.chain(self.iter()).take(count).for_each(&mut visit);
         count
@@ -216,9 +187,7 @@ impl<'a, T: Slot> Iterator for Iter<'a, T> {
             prefetch_items(self.segment.get(self.bucket + 2));
             self.slots = self.segment[self.bucket].occupied();
         };
-        let word = (&raw const self.segment[self.bucket])
-            .cast::<T>()
-            .wrapping_add(slot);
+        let word = (&raw const self.segment[self.bucket]).cast::<T>().wrapping_add(slot);
         // SAFETY: an occupied slot is a T with the table's bits, and lives as long as the borrow of the table.
         Some(unsafe { &*word })
     }
@@ -245,11 +214,7 @@ pub struct IntoIter<T: Slot> {
 
 impl<T: Slot> IntoIter<T> {
     pub(super) fn new(table: Table<T>) -> Self {
-        IntoIter {
-            table,
-            place: 0,
-            bucket: 0,
-        }
+        IntoIter { table, place: 0, bucket: 0 }
     }
 }
 

@@ -30,9 +30,7 @@ pub(super) const SPLIT_BUCKETS: usize = 64;
 pub(super) const LOSS_MAX: u32 = 6;
 
 /// Numbers of buckets: jemalloc's size classes, so that no allocation is rounded up.
-const CLASSES: [u8; 23] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
-];
+const CLASSES: [u8; 23] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112];
 /// Beyond that (only when hashes collide in their first dozens of bits) sizes double up to here.
 const BUCKETS_MAX: usize = 1 << 12;
 
@@ -64,15 +62,8 @@ impl Word {
     }
 
     fn pack(base: *mut Bucket, buckets: usize, depth: u32, loss: u32) -> Word {
-        assert!(
-            base.addr() & !BASE == 0
-                && (1..=BUCKETS_MAX).contains(&buckets)
-                && depth <= DEPTH_MAX
-                && loss <= LOSS_MAX
-        );
-        Word(base.map_addr(|base| {
-            base | depth as usize | buckets << BUCKETS_SHIFT | (loss as usize) << LOSS_SHIFT
-        }))
+        assert!(base.addr() & !BASE == 0 && (1..=BUCKETS_MAX).contains(&buckets) && depth <= DEPTH_MAX && loss <= LOSS_MAX);
+        Word(base.map_addr(|base| base | depth as usize | buckets << BUCKETS_SHIFT | (loss as usize) << LOSS_SHIFT))
     }
 
     /// Frees the segment's memory, not what its elements point to.
@@ -127,11 +118,7 @@ impl Word {
 
     /// Bytes of the segment's allocation.
     pub(super) fn bytes(self) -> usize {
-        if self.is_nothing() {
-            0
-        } else {
-            self.buckets() * size_of::<Bucket>()
-        }
+        if self.is_nothing() { 0 } else { self.buckets() * size_of::<Bucket>() }
     }
 
     /// # Safety
@@ -177,9 +164,7 @@ pub(super) fn capacity(buckets: usize, frozen: bool) -> usize {
 
 /// The smallest size at which `count` elements fill at most 13 of 16 slots: room to grow, and far from shrinking again.
 pub(super) fn buckets_for(count: usize) -> usize {
-    sizes()
-        .find(|&buckets| count * 16 <= buckets * SLOTS * 13)
-        .expect("a count that came out of segments fits one")
+    sizes().find(|&buckets| count * 16 <= buckets * SLOTS * 13).expect("a count that came out of segments fits one")
 }
 
 /// The next larger size; `None` at the largest.
@@ -188,9 +173,7 @@ pub(super) fn next_size(buckets: usize) -> Option<usize> {
 }
 
 fn sizes() -> impl Iterator<Item = usize> {
-    let doubled = std::iter::successors(Some(2 * SPLIT_BUCKETS), |size| {
-        Some(2 * size).filter(|&size| size <= BUCKETS_MAX)
-    });
+    let doubled = std::iter::successors(Some(2 * SPLIT_BUCKETS), |size| Some(2 * size).filter(|&size| size <= BUCKETS_MAX));
     CLASSES.iter().map(|&size| size as usize).chain(doubled)
 }
 
@@ -230,10 +213,7 @@ impl<'a> Filler<'a> {
             // SAFETY: by the contract, and not NOTHING.
             false => unsafe { word.view_mut() },
         };
-        Filler {
-            segment,
-            taken: [0; SPLIT_BUCKETS],
-        }
+        Filler { segment, taken: [0; SPLIT_BUCKETS] }
     }
 
     /// Adds an element.
@@ -282,16 +262,12 @@ pub(super) fn unplace(segment: &mut [Bucket], bucket: usize, slot: usize) -> *mu
 fn farthest(segment: &[Bucket], home: usize) -> Option<(usize, usize)> {
     let total = segment.len();
     let own = range_of(home, total);
-    (1..=farthest_distance(segment[home].span(), total))
-        .rev()
-        .find_map(|distance| {
-            let at = (home + distance) % total;
-            let bucket = &segment[at];
-            let mut slots = bucket.occupied();
-            slots
-                .find(|&slot| own.contains(&(bucket.tag(slot) as usize)))
-                .map(|slot| (at, slot))
-        })
+    (1..=farthest_distance(segment[home].span(), total)).rev().find_map(|distance| {
+        let at = (home + distance) % total;
+        let bucket = &segment[at];
+        let mut slots = bucket.occupied();
+        slots.find(|&slot| own.contains(&(bucket.tag(slot) as usize))).map(|slot| (at, slot))
+    })
 }
 
 /// Notes anew which strays a bucket has, after some have gone.
@@ -391,10 +367,7 @@ mod tests {
     #[test]
     fn a_word_keeps_its_parts() {
         let word = Word::allocate(40, 31, 3);
-        assert_eq!(
-            (word.buckets(), word.depth(), word.loss(), word.bytes()),
-            (40, 31, 3, 2560)
-        );
+        assert_eq!((word.buckets(), word.depth(), word.loss(), word.bytes()), (40, 31, 3, 2560));
         assert_eq!(word.base().addr() % 64, 0);
         let hash = 0x0000_0001_ffff_0000_u64;
         assert_eq!(word.tag(hash), 0xfff8);

@@ -51,17 +51,13 @@ impl TagPtr {
         check(pointer);
         let own = self.0.as_ptr().addr() & !ADDRESS;
         // SAFETY: not null, since `pointer` is not and only bits outside of it are added.
-        self.0 =
-            unsafe { NonNull::new_unchecked(pointer.as_ptr().map_addr(|address| address | own)) };
+        self.0 = unsafe { NonNull::new_unchecked(pointer.as_ptr().map_addr(|address| address | own)) };
     }
 }
 
 #[inline(always)]
 fn check(pointer: NonNull<u8>) {
-    assert!(
-        pointer.as_ptr().addr() & !ADDRESS == 0,
-        "a table item is 8-byte aligned and below 2^48"
-    );
+    assert!(pointer.as_ptr().addr() & !ADDRESS == 0, "a table item is 8-byte aligned and below 2^48");
 }
 
 /// An owning, pointer-sized item of a [`Table`](super::Table).

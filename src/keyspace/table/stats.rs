@@ -44,19 +44,14 @@ impl<T: Slot> Table<T> {
             fills: [0; SLOTS + 1],
             spans: [0; SPAN_MAX + 1],
         };
-        for (_, word, _) in self
-            .directory
-            .segments()
-            .filter(|(_, word, _)| !word.is_nothing())
-        {
+        for (_, word, _) in self.directory.segments().filter(|(_, word, _)| !word.is_nothing()) {
             stats.segments += 1;
             // SAFETY: the table's own segment; `&self` forbids writes.
             let segment = unsafe { word.view() };
             stats.buckets += segment.len();
             for (at, bucket) in segment.iter().enumerate() {
                 for slot in bucket.occupied() {
-                    let distance =
-                        (at + segment.len() - word.home(bucket.tag(slot))) % segment.len();
+                    let distance = (at + segment.len() - word.home(bucket.tag(slot))) % segment.len();
                     stats.distances[distance.min(SPAN_MAX)] += 1;
                 }
                 stats.fills[bucket.occupied().count()] += 1;
@@ -74,37 +69,15 @@ impl fmt::Display for Stats {
         writeln!(f, " directory entries: {}", self.directory_len)?;
         writeln!(f, " table size: {}", self.buckets * SLOTS)?;
         writeln!(f, " number of elements: {}", self.elements)?;
-        writeln!(
-            f,
-            " fill: {:.2}%",
-            percent(self.elements, self.buckets * SLOTS)
-        )?;
+        writeln!(f, " fill: {:.2}%", percent(self.elements, self.buckets * SLOTS))?;
         writeln!(f, " bytes: {}", self.bytes)?;
         writeln!(f, " distance from home, in buckets:")?;
-        for (distance, &count) in self
-            .distances
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-        {
-            writeln!(
-                f,
-                "   {distance}: {count} ({:.2}%)",
-                percent(count, self.elements)
-            )?;
+        for (distance, &count) in self.distances.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            writeln!(f, "   {distance}: {count} ({:.2}%)", percent(count, self.elements))?;
         }
         writeln!(f, " elements per bucket:")?;
-        for (fill, &count) in self
-            .fills
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-        {
-            writeln!(
-                f,
-                "   {fill}: {count} ({:.2}%)",
-                percent(count, self.buckets)
-            )?;
+        for (fill, &count) in self.fills.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            writeln!(f, "   {fill}: {count} ({:.2}%)", percent(count, self.buckets))?;
         }
         Ok(())
     }

@@ -264,13 +264,7 @@ impl List {
 
     /// Calls `found` with the index of each element whose text is `text`, from an end on, until it breaks or
     /// `max_compared` elements have been looked at.
-    pub fn find_each(
-        &self,
-        text: &[u8],
-        from: End,
-        max_compared: usize,
-        mut found: impl FnMut(usize) -> ControlFlow<()>,
-    ) {
+    pub fn find_each(&self, text: &[u8], from: End, max_compared: usize, mut found: impl FnMut(usize) -> ControlFlow<()>) {
         let from_tail = from == End::Tail;
         let deque = match &self.0 {
             Repr::Packed(deque) => deque,

@@ -101,9 +101,7 @@ fn encodings_follow_the_limits() {
     assert_eq!(filled(numbers[..24].iter().copied().chain(["a"])).encoding(), "hashtable");
     assert_eq!(filled(numbers[..23].iter().copied().chain(["a"])).encoding(), "listpack");
 
-    for (first, count, encoding) in
-        [("1", 32, "intset"), ("1", 33, "hashtable"), ("a", 24, "listpack"), ("a", 25, "hashtable")]
-    {
+    for (first, count, encoding) in [("1", 32, "intset"), ("1", 33, "hashtable"), ("a", 24, "listpack"), ("a", 25, "hashtable")] {
         let mut set = Set::default();
         set.expect_first(first.as_bytes(), count, &LIMITS);
         assert_eq!(set.encoding(), encoding);
@@ -138,9 +136,7 @@ fn random_choices_are_fair() {
     let names: Vec<String> = (0..10).map(|n| format!("member{n}")).collect();
     let mut table = filled(names.iter().map(String::as_str));
     table.unpack();
-    for set in
-        [filled(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]), filled(names.iter().map(String::as_str)), table]
-    {
+    for set in [filled(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]), filled(names.iter().map(String::as_str)), table] {
         let mut counts = [0_u32; 10];
         let index = |member: Elem<'_>| usize::from(member.to_vec().last().copied().unwrap() - b'0');
         for _ in 0..5000 {

@@ -16,11 +16,7 @@ pub static LIST: Command = Command::server("LIST", list)
     .tips(&["nondeterministic_output_order"])
     .args(&[oneof(
         "filterby",
-        &[
-            string("module-name").token("MODULE"),
-            string("category").token("ACLCAT"),
-            pattern("pattern").token("PATTERN"),
-        ],
+        &[string("module-name").token("MODULE"), string("category").token("ACLCAT"), pattern("pattern").token("PATTERN")],
     )
     .token("FILTERBY")
     .optional()]);

@@ -140,8 +140,7 @@ mod tests {
         let mut session = Session::new();
         for line in ["debug nosuch", "debug object", "debug digest x"] {
             let word = line.split(' ').nth(1).unwrap();
-            let expected =
-                format!("-ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP.\r\n");
+            let expected = format!("-ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP.\r\n");
             assert_eq!(session.run(line), expected);
         }
         assert!(session.run("debug help").contains("+SLEEP\r\n"));

@@ -144,9 +144,7 @@ pub fn htstats_key(ctx: &mut Ctx<'_>) -> CmdResult {
             format!("Hash table 0 stats (main hash table):\n number of elements: {}\n", entry.value().size())
         }
         None => {
-            return Err(CmdError::text(
-                "ERR The value stored at the specified key is not represented using an hash table",
-            ));
+            return Err(CmdError::text("ERR The value stored at the specified key is not represented using an hash table"));
         }
     };
     ctx.reply.verbatim(text.as_bytes(), "txt");

@@ -45,8 +45,7 @@ fn listeners(server: &Server, out: &mut Report) {
     let config = &server.env.config;
     let mut count = 0;
     if server.net.listeners.iter().any(|listener| matches!(listener, Listener::Tcp(_))) {
-        let binds: Vec<String> =
-            config.bind.iter().map(|word| format!("bind={}", String::from_utf8_lossy(word))).collect();
+        let binds: Vec<String> = config.bind.iter().map(|word| format!("bind={}", String::from_utf8_lossy(word))).collect();
         out.line(format_args!("listener{count}:name=tcp,{},port={}", binds.join(","), config.port));
         count += 1;
     }

@@ -60,12 +60,7 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("eventloop_duration_cmd_sum", stats.turns_command_ns / 1000);
     out.field("instantaneous_eventloop_cycles_per_sec", rate(Rate::Turns));
     out.field("instantaneous_eventloop_duration_usec", rate(Rate::TurnDuration));
-    out.zeros(&[
-        "acl_access_denied_auth",
-        "acl_access_denied_cmd",
-        "acl_access_denied_key",
-        "acl_access_denied_channel",
-    ]);
+    out.zeros(&["acl_access_denied_auth", "acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
 }
 
 pub fn debug(server: &mut Server, out: &mut Report) {

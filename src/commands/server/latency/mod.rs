@@ -13,14 +13,12 @@ use crate::stats::histogram::Histogram;
 /// The smallest and the largest duration LATENCY HISTOGRAM tells apart, as powers of two of nanoseconds.
 const POWERS: std::ops::Range<u32> = 10..36;
 
-pub static LATENCY: Command = Command::container(
-    "LATENCY",
-    &[&doctor::DOCTOR, &graph::GRAPH, &HELP, &HISTOGRAM, &HISTORY, &LATEST, &RESET],
-)
-.summary("Leads to the commands about latency.")
-.since("2.8.13")
-.complexity("Depends on subcommand.")
-.group(Group::Server);
+pub static LATENCY: Command =
+    Command::container("LATENCY", &[&doctor::DOCTOR, &graph::GRAPH, &HELP, &HISTOGRAM, &HISTORY, &LATEST, &RESET])
+        .summary("Leads to the commands about latency.")
+        .since("2.8.13")
+        .complexity("Depends on subcommand.")
+        .group(Group::Server);
 
 static HISTOGRAM: Command = Command::server("HISTOGRAM", histogram)
     .summary("Tells how long calls of some or all commands took, as cumulative histograms.")
@@ -210,7 +208,8 @@ mod tests {
         for ns in [500, 3_000, 3_000, 100_000] {
             stats.ran(ns, true);
         }
-        let expected = "*2\r\n$3\r\nset\r\n*4\r\n$5\r\ncalls\r\n:4\r\n$14\r\nhistogram_usec\r\n*6\r\n:1\r\n:1\r\n:4\r\n:3\r\n:132\r\n:4\r\n";
+        let expected =
+            "*2\r\n$3\r\nset\r\n*4\r\n$5\r\ncalls\r\n:4\r\n$14\r\nhistogram_usec\r\n*6\r\n:1\r\n:1\r\n:4\r\n:3\r\n:132\r\n:4\r\n";
         assert_eq!(session.run("latency histogram set nosuch set"), expected);
         assert_eq!(session.run("latency histogram nosuch"), "*0\r\n");
         session.run("latency history x");
