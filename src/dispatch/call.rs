@@ -123,3 +123,12 @@ pub fn unknown_subcommand(cmd: &Cmd, args: Args<'_>) -> CmdError {
     let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
     CmdError::err(format!("unknown subcommand '{shown}'. Try {} HELP.", cmd.spec.name))
 }
+
+/// The error for a subcommand whose arguments are too many for it to make sense of.
+#[cold]
+pub fn wrong_subcommand(args: Args<'_>) -> CmdError {
+    let word = args.get(1).unwrap_or_default();
+    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
+    let name = String::from_utf8_lossy(args.get(0).unwrap_or_default()).to_uppercase();
+    CmdError::err(format!("unknown subcommand or wrong number of arguments for '{shown}'. Try {name} HELP."))
+}

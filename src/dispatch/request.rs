@@ -122,11 +122,11 @@ impl Server {
             reply.simple("QUEUED");
             return Outcome::Done;
         }
-        self.feed_monitors(id, cmd, args);
         self.env.no_touch =
             self.clients.get(id).is_some_and(|client| client.has(ClientFlags::NO_TOUCH) && cmd.spec.name != "TOUCH");
         let done = self.call(id, cmd, args, reply, Origin::Client);
         self.env.no_touch = false;
+        self.feed_monitors(id, cmd, args, reply);
         if self.blocked.has_ready() {
             self.serve_ready();
         }
@@ -135,6 +135,11 @@ impl Server {
 
     /// Answers a request that was refused, and lets a transaction know.
     fn refuse(&mut self, id: ClientId, cmd: Option<&Cmd>, error: &CmdError, reply: &mut Reply) {
+        let exec = cmd.is_some_and(|cmd| cmd.spec.name == "EXEC" && cmd.parent.is_none());
+        let error = match error.0.strip_prefix(b"ERR ") {
+            Some(why) if exec => &CmdError::new([&b"EXECABORT Transaction discarded because of: "[..], why].concat()),
+            _ => error,
+        };
         reply.error(&error.0);
         self.stats.error(error.code());
         if let Some(cmd) = cmd {
@@ -142,7 +147,7 @@ impl Server {
         }
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.has(ClientFlags::MULTI) {
-            if cmd.is_some_and(|cmd| cmd.spec.name == "EXEC" && cmd.parent.is_none()) {
+            if exec {
                 self.discard_transaction(id);
             } else {
                 client.flags |= ClientFlags::DIRTY_EXEC;
@@ -153,7 +158,13 @@ impl Server {
     /// Whether the request may run now: the command to run, or the refusal.
     fn admit(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>) -> Result<&'static Cmd, Refusal> {
         let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
-        let Some(cmd) = cmd else { return Err(Refusal::Error(None, unknown_command(args))) };
+        let Some(cmd) = cmd else {
+            if args.is(0, "POST") || args.is(0, "HOST:") {
+                self.cross_protocol_request(id);
+                return Err(Refusal::Postpone);
+            }
+            return Err(Refusal::Error(None, unknown_command(args)));
+        };
         if matches!(cmd.spec.handler, Handler::Container) && args.len() >= 2 {
             return Err(Refusal::Error(None, unknown_subcommand(cmd, args)));
         }

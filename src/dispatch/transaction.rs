@@ -116,9 +116,14 @@ impl Server {
     /// A key was changed: the transactions that depend on it are off.
     pub fn watched_key_touched(&mut self, db: usize, key: &[u8]) {
         let Some(watchers) = self.watches.by_key.get(&(db, Box::from(key))) else { return };
+        let is_there = self.dbs[db].locate(crate::util::hash::hash(key), key).is_some();
         for id in watchers {
-            if let Some(client) = self.clients.get_mut(*id) {
-                client.flags |= ClientFlags::DIRTY_CAS;
+            let Some(client) = self.clients.get_mut(*id) else { continue };
+            let watched = client.extra_mut().watched.iter_mut().find(|(index, name, _)| *index == db && **name == *key);
+            match watched {
+                // It had expired before it was watched, and has merely gone now.
+                Some((.., was_stale)) if *was_stale && !is_there => *was_stale = false,
+                _ => client.flags |= ClientFlags::DIRTY_CAS,
             }
         }
     }

@@ -84,6 +84,15 @@ pub struct Extra {
     pub close_reason: Option<&'static str>,
 }
 
+/// A buffer for input that a client needs for its own is at least this large.
+pub const QUERY_BUFFER_MIN: usize = 16 * 1024;
+/// One larger than this is made smaller when less is needed.
+const QUERY_BUFFER_BIG: usize = 32 * 1024;
+/// How long a client must be silent for its empty buffer to be freed.
+const QUERY_BUFFER_IDLE_MS: u64 = 2000;
+/// How long the largest output is remembered.
+const REPLY_PEAK_MS: u64 = 5000;
+
 /// A client.
 pub struct Client {
     pub id: u64,
@@ -186,6 +195,24 @@ impl Client {
     #[inline]
     pub fn pending_output(&self) -> usize {
         self.reply.len() - self.sent
+    }
+
+    /// Gives back what its input buffer has not needed of late; called now and then.
+    pub fn shrink_buffers(&mut self, now_ms: u64) {
+        let idle_ms = now_ms.saturating_sub(self.last_interaction_ms);
+        if idle_ms > REPLY_PEAK_MS {
+            self.reply_peak = self.pending_output();
+        }
+        if self.query.capacity() == 0 {
+            self.query_peak = 0;
+            return;
+        }
+        if self.query.is_empty() && idle_ms > QUERY_BUFFER_IDLE_MS {
+            self.query = Vec::new();
+        } else if self.query.capacity() > QUERY_BUFFER_BIG && self.query_peak < self.query.capacity() / 2 {
+            self.query.shrink_to(self.query_peak.max(QUERY_BUFFER_MIN));
+        }
+        self.query_peak = self.query.len();
     }
 
     /// Whether it will be closed, now or soon.

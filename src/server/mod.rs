@@ -76,6 +76,8 @@ pub struct Net {
     pub to_accept: Vec<usize>,
     /// Clients held back by CLIENT PAUSE.
     pub postponed: Vec<ClientId>,
+    /// Whose requests run, and how many bytes of input they are in.
+    pub running: (u64, usize),
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }

@@ -4,14 +4,26 @@ use crate::dispatch::flags::Flag;
 use crate::dispatch::table::Cmd;
 use crate::net::connection::Connection;
 use crate::net::{ClientFlags, ClientId};
-use crate::resp::Args;
+use crate::resp::{Args, Reply};
 use crate::server::Server;
 use crate::server::traffic::peer_text;
 use crate::util::quote;
 
+/// What is shown in place of a secret.
+const REDACTED: &[u8] = b"(redacted)";
+
+/// Whether argument `at` is part of someone's credentials.
+pub fn is_secret(cmd: &Cmd, args: Args<'_>, at: usize) -> bool {
+    match cmd.spec.name {
+        "AUTH" => at > 0,
+        "HELLO" => at > 2 && (args.is(at - 1, "AUTH") || (at > 3 && args.is(at - 2, "AUTH"))),
+        _ => false,
+    }
+}
+
 impl Server {
-    /// Shows a command to the clients that monitor.
-    pub fn feed_monitors(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>) {
+    /// Shows a command that has run to the clients that monitor; `own` is the output of the client that ran it.
+    pub fn feed_monitors(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, own: &mut Reply) {
         if self.monitors.is_empty() || cmd.flags.has(Flag::SkipMonitor) || cmd.flags.has(Flag::Admin) {
             return;
         }
@@ -26,12 +38,16 @@ impl Server {
             _ => line.extend_from_slice(peer_text(client, "").as_bytes()),
         }
         line.push(b']');
-        for arg in args.iter() {
+        for (at, arg) in args.iter().enumerate() {
             line.push(b' ');
-            line.extend_from_slice(&quote::repr(arg));
+            line.extend_from_slice(&quote::repr(if is_secret(cmd, args, at) { REDACTED } else { arg }));
         }
         line.extend_from_slice(b"\r\n");
         for monitor in self.monitors.clone() {
+            if monitor == id {
+                own.buf.extend_from_slice(&line);
+                continue;
+            }
             if let Some(client) = self.clients.get_mut(monitor) {
                 client.reply.buf.extend_from_slice(&line);
                 self.output_added(monitor);

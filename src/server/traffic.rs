@@ -17,6 +17,11 @@ use crate::util::quote;
 /// Tokens from here on are listeners'.
 pub const LISTENER_TOKENS: usize = usize::MAX / 2;
 
+/// Output that a client may leave unread before it has logged in, in bytes.
+const UNAUTHENTICATED_OUTPUT_MAX: usize = 17 * 1024;
+/// Input that a client may have unexecuted before it has logged in, in bytes.
+const UNAUTHENTICATED_INPUT_MAX: usize = 1 << 20;
+
 /// Why protected mode turns a client away.
 const PROTECTED_MODE: &str = "DENIED Redis is running in protected mode because protected mode is enabled and no password \
 is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect \
@@ -184,7 +189,12 @@ impl Server {
         if client.is_closing() {
             return false;
         }
-        match limits::judge(client, &limit, pending, now_ms) {
+        let verdict = if pending > UNAUTHENTICATED_OUTPUT_MAX && !client.has(ClientFlags::AUTHENTICATED) {
+            Verdict::Over
+        } else {
+            limits::judge(client, &limit, pending, now_ms)
+        };
+        match verdict {
             Verdict::Within => true,
             Verdict::Over => {
                 log::warn!(
@@ -211,6 +221,7 @@ impl Server {
         while client.sent < client.reply.len() && !client.has(ClientFlags::CLOSE_ASAP) {
             match client.connection.write(&client.reply.buf[client.sent..]) {
                 Ok(n) => {
+                    client.reply_peak = client.reply_peak.max(client.reply.len());
                     client.sent += n;
                     client.net_output_bytes += n as u64;
                     client.last_interaction_ms = self.env.now_ms;
@@ -290,7 +301,10 @@ impl Server {
 
     /// The client sent what is no request: it is told, and closed.
     pub fn protocol_error(&mut self, id: ClientId, error: &ProtocolError, reply: &mut Reply, input: &[u8]) {
-        reply.error(format!("ERR Protocol error: {}", error.0).as_bytes());
+        let silent = self.clients.get(id).is_some_and(|client| client.has(ClientFlags::REPLY_OFF));
+        if !silent {
+            reply.error(format!("ERR Protocol error: {}", error.0).as_bytes());
+        }
         self.stats.error(b"ERR");
         if log::log_enabled!(log::Level::Debug) {
             let shown = String::from_utf8_lossy(&quote::repr(&input[..input.len().min(128)])).into_owned();
@@ -303,6 +317,30 @@ impl Server {
         if let Some(client) = self.clients.get_mut(id) {
             client.flags |= ClientFlags::CLOSE_AFTER_REPLY;
         }
+    }
+
+    /// Whether input of this many bytes, and what the client has queued in a transaction, is within its limit.
+    pub fn input_within_limit(&self, id: ClientId, query_bytes: usize) -> bool {
+        let Some(client) = self.clients.get(id) else { return true };
+        let queued = client.extra().map_or(0, |extra| extra.transaction.mem_bytes());
+        let total = query_bytes + queued;
+        total <= self.env.config.client_query_buffer_limit_bytes as usize
+            && (total <= UNAUTHENTICATED_INPUT_MAX || client.has(ClientFlags::AUTHENTICATED))
+    }
+
+    /// Somebody sends HTTP: a browser was made to, most likely, by a page that wants to reach this server through it.
+    /// Nothing more of it is run.
+    pub fn cross_protocol_request(&mut self, id: ClientId) {
+        let origin = match self.clients.get(id) {
+            Some(client) => client.peer.map_or_else(|| "?:0".into(), |peer| peer.to_string()),
+            None => return,
+        };
+        log::warn!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This \
+             is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. \
+             Connection from {origin} aborted."
+        );
+        self.close_soon(id);
     }
 
     /// The client has sent more of a request than its limit allows.
@@ -322,6 +360,9 @@ impl Server {
         let now_ms = self.env.now_ms;
         let mut idle = Vec::new();
         let mut soft = Vec::new();
+        for client in self.clients.iter_mut() {
+            client.shrink_buffers(now_ms);
+        }
         for (id, client) in self.clients.iter() {
             let exempt = ClientFlags::BLOCKED | ClientFlags::MONITOR;
             if timeout_ms > 0 && !client.has(exempt) && now_ms.saturating_sub(client.last_interaction_ms) > timeout_ms {

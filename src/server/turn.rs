@@ -14,6 +14,7 @@ use std::io;
 use crate::dispatch::request::Outcome;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::keyspace::db::HashHint;
+use crate::net::client::QUERY_BUFFER_MIN;
 use crate::net::{ClientFlags, ClientId};
 use crate::resp::parse::{self, Limits, Partial, ProtocolError, Step};
 use crate::resp::{Args, OwnedArgs, Reply, Span};
@@ -153,9 +154,9 @@ impl Turn {
             }
             return used;
         }
-        let mut own = std::mem::take(&mut client.query);
         let partial = client.partial.take();
-        let kept = own.len();
+        let kept = client.query.len();
+        let mut own = if kept > 0 { std::mem::take(&mut client.query) } else { Vec::new() };
         let (outcome, capacity) = if kept == 0 {
             (client.connection.read(&mut self.arena[used..used + READ_MAX]), READ_MAX)
         } else {
@@ -203,7 +204,7 @@ impl Turn {
         if kept + n == 0 {
             return used;
         }
-        if kept > 0 && kept + n > server.env.config.client_query_buffer_limit_bytes as usize {
+        if kept > 0 && !server.input_within_limit(id, kept + n) {
             server.query_limit_reached(id, &own);
             return used;
         }
@@ -324,6 +325,7 @@ impl Turn {
         let id = source.client;
         let Some(mut reply) = server.lend_output(id) else { return };
         let buf = source.bytes(&self.arena);
+        server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin));
         let mut stop_at = None;
         for request in requests {
             let args = match &request.body {
@@ -382,18 +384,27 @@ fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
     }
     let left = source.pos < source.end;
     match source.own {
-        Some(mut own) if left => {
+        // An emptied buffer stays until the client has been silent for a while: the next long request will need it.
+        Some(mut own) => {
             own.drain(..source.pos);
             client.query = own;
         }
-        None if left => client.query = arena[source.pos..source.end].to_vec(),
-        _ => {}
+        None if left => {
+            let rest = &arena[source.pos..source.end];
+            if client.query.capacity() < rest.len() {
+                client.query = Vec::with_capacity(rest.len().max(QUERY_BUFFER_MIN));
+            }
+            client.query.extend_from_slice(rest);
+        }
+        None => {}
     }
     client.partial = source.partial;
-    let over = client.query.len() > server.env.config.client_query_buffer_limit_bytes as usize;
-    if over {
-        let query = std::mem::take(&mut client.query);
-        server.query_limit_reached(id, &query);
+    let query_bytes = client.query.len();
+    if left && !server.input_within_limit(id, query_bytes) {
+        if let Some(client) = server.clients.get_mut(id) {
+            let query = std::mem::take(&mut client.query);
+            server.query_limit_reached(id, &query);
+        }
     } else if left && source.stopped {
         server.look_again(id);
     }
@@ -429,7 +440,11 @@ impl Server {
         client.reply.resp3 = reply.resp3;
         if client.reply.is_empty() {
             let buffer = std::mem::take(&mut client.reply.buf);
+            let leaving = client.has(ClientFlags::CLOSE_AFTER_REPLY);
             self.keep_buffer(buffer);
+            if leaving {
+                self.close_soon(id);
+            }
         } else {
             self.output_added(id);
         }

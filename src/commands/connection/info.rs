@@ -11,6 +11,11 @@ use crate::server::traffic::{local_text, peer_text};
 /// Output is reported as upstream keeps it: a first buffer of this size, and blocks behind it.
 const REPLY_BLOCK: usize = 16 * 1024;
 
+/// The first buffer is never reported smaller than this.
+const REPLY_BLOCK_MIN: usize = 1024;
+/// What a client whose requests run is reported to have at hand for input.
+const READ_SHARE: usize = 20 * 1024;
+
 /// Letters for what a client is in the middle of.
 pub fn flags_text(client: &Client) -> String {
     const LETTERS: [(ClientFlags, char); 9] = [
@@ -43,6 +48,11 @@ pub fn line(server: &Server, client: &Client) -> String {
     let now_ms = server.env.now_ms;
     let (obl, oll, omem) = output_shape(client.pending_output());
     let multi = if client.has(ClientFlags::MULTI) { extra.map_or(0, |extra| extra.transaction.queue.len()) as i64 } else { -1 };
+    // What runs has its input in the loop's own buffer, of which a read's worth is its share.
+    let (query_bytes, query_capacity) = match server.net.running {
+        (id, bytes) if id == client.id && client.query.capacity() == 0 => (bytes, bytes.max(READ_SHARE)),
+        _ => (client.unparsed_bytes(), client.query.capacity()),
+    };
     let events = match client.connection {
         Connection::None => "",
         _ if client.has(ClientFlags::WRITE_BLOCKED) => "rw",
@@ -66,12 +76,12 @@ pub fn line(server: &Server, client: &Client) -> String {
     let _ = write!(
         line,
         " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={obl} oll={oll} omem={omem} tot-mem={} events={events}",
-        client.unparsed_bytes(),
-        client.query.capacity() - client.query.len(),
+        query_bytes,
+        query_capacity.saturating_sub(query_bytes.max(client.query.len())),
         client.argv_bytes as usize + client.partial_words_bytes(),
         extra.map_or(0, |extra| extra.transaction.mem_bytes()),
-        client.reply.buf.capacity(),
-        client.reply_peak,
+        client.reply_peak.next_power_of_two().clamp(REPLY_BLOCK_MIN, REPLY_BLOCK),
+        client.reply_peak.min(REPLY_BLOCK),
         client.mem_bytes(),
     );
     let _ = write!(

@@ -22,7 +22,7 @@ fn pause(ctx: &mut Ctx<'_>) -> CmdResult {
         4 if args.is(3, "WRITE") => PauseScope::Write,
         4 if args.is(3, "ALL") => PauseScope::All,
         4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-        _ => return Err(CmdError::SYNTAX),
+        _ => return Err(crate::dispatch::call::wrong_subcommand(args)),
     };
     let timeout_ms = number::parse_i64(args.at(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
@@ -70,7 +70,7 @@ fn unblock(ctx: &mut Ctx<'_>) -> CmdResult {
         4 if args.is(3, "TIMEOUT") => false,
         4 if args.is(3, "ERROR") => true,
         4 => return Err(CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => return Err(CmdError::SYNTAX),
+        _ => return Err(crate::dispatch::call::wrong_subcommand(args)),
     };
     let id = number::parse_i64(args.at(2)).ok_or(CmdError::NOT_AN_INTEGER)?;
     let target = u64::try_from(id).ok().and_then(|id| ctx.server.clients.find(id));

@@ -77,8 +77,8 @@ fn exec(ctx: &mut Ctx<'_>) -> CmdResult {
         let Some(cmd) = ctx.server.commands.resolve(args) else {
             return Err(CmdError::text("ERR unknown command in transaction"));
         };
-        ctx.server.feed_monitors(id, cmd, args);
         ctx.server.call(id, cmd, args, ctx.reply, Origin::Exec);
+        ctx.server.feed_monitors(id, cmd, args, ctx.reply);
     }
     Ok(Flow::Done)
 }

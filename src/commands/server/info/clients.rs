@@ -11,7 +11,7 @@ pub fn clients(server: &mut Server, out: &mut Report) {
     out.field("maxclients", server.env.config.maxclients);
     out.field("client_recent_max_input_buffer", recent_input);
     out.field("client_recent_max_output_buffer", recent_output);
-    out.field("blocked_clients", server.blocked.len);
+    out.field("blocked_clients", server.blocked.len + server.net.postponed.len());
     out.field("tracking_clients", 0);
     out.field("pubsub_clients", 0);
     out.field("watching_clients", server.watches.clients);
