@@ -194,7 +194,7 @@ impl Client {
     /// Output bytes not written yet.
     #[inline]
     pub fn pending_output(&self) -> usize {
-        self.reply.len() - self.sent
+        self.reply.len().saturating_sub(self.sent)
     }
 
     /// Gives back what its input buffer has not needed of late; called now and then.

@@ -33,7 +33,7 @@ impl Rates {
         if series.last_base > 0 {
             let base_delta = base.saturating_sub(series.last_base);
             let delta = value.saturating_sub(series.last_value);
-            series.samples[series.next] = if base_delta > 0 { delta.saturating_mul(factor) / base_delta } else { 0 };
+            series.samples[series.next] = delta.saturating_mul(factor).checked_div(base_delta).unwrap_or(0);
             series.next = (series.next + 1) % SAMPLES;
         }
         series.last_base = base;

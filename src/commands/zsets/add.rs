@@ -73,7 +73,7 @@ impl Options {
         if flags.nx && flags.xx {
             return Err(CmdError::text("ERR XX and NX options at the same time are not compatible"));
         }
-        if (flags.gt && flags.nx) || (flags.lt && flags.nx) || (flags.gt && flags.lt) {
+        if flags.gt && (flags.nx || flags.lt) || flags.lt && flags.nx {
             return Err(CmdError::text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if flags.incr && words > 2 {

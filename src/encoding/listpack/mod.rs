@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(size_of::<Option<Pos>>(), 4);
         let lp = Listpack::new();
         assert_eq!(lp.as_bytes(), [7, 0, 0, 0, 0, 0, 0xff]);
-        assert!(lp.is_empty() && lp.len() == 0);
+        assert!(lp.is_empty());
         assert_eq!((lp.first(), lp.last(), lp.seek(0), lp.seek(-1)), (None, None, None, None));
     }
 
