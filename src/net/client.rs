@@ -203,16 +203,11 @@ impl Client {
         if idle_ms > REPLY_PEAK_MS {
             self.reply_peak = self.pending_output();
         }
-        if self.query.capacity() == 0 {
-            self.query_peak = 0;
-            return;
-        }
         if self.query.is_empty() && idle_ms > QUERY_BUFFER_IDLE_MS {
             self.query = Vec::new();
         } else if self.query.capacity() > QUERY_BUFFER_BIG && self.query_peak < self.query.capacity() / 2 {
             self.query.shrink_to(self.query_peak.max(QUERY_BUFFER_MIN));
         }
-        self.query_peak = self.query.len();
     }
 
     /// Whether it will be closed, now or soon.

@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn every_split_gives_the_same_requests() {
-        let input = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*0\r\n\r\nPING \"a b\"\r\n*1\r\n$0\r\n\r\n*-1\r\n*3\r\n$3\r\nSET\r\n$2\r\n\r\n\r\n$1\r\nx\r\n";
+        let input = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*0\r\n\r\nPING \"a b\"\r\n*1\r\n$0\r\n\r\n*-1\r\n\
+                      *3\r\n$3\r\nSET\r\n$2\r\n\r\n\r\n$1\r\nx\r\n";
         let whole = run(input, input.len(), &OPEN).unwrap();
         assert_eq!(whole.len(), 4);
         assert_eq!(whole[1], vec![b"PING".to_vec(), b"a b".to_vec()]);

@@ -41,6 +41,19 @@ impl Reply {
         self.buf.is_empty()
     }
 
+    /// Room for `n` more bytes. A long output grows by eighths, not by doubling: what is owned is near what is needed.
+    #[inline]
+    fn make_room(&mut self, n: usize) {
+        const LONG_BYTES: usize = 1 << 20;
+        if self.buf.capacity() - self.buf.len() < n {
+            if self.buf.len() < LONG_BYTES {
+                self.buf.reserve(n);
+            } else {
+                self.buf.reserve_exact(n.max(self.buf.len() / 8));
+            }
+        }
+    }
+
     /// `prefix`, the number in decimal, CR LF.
     #[inline]
     fn header(&mut self, prefix: u8, n: usize) {
@@ -102,7 +115,7 @@ impl Reply {
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.buf.reserve(bytes.len() + 24);
+        self.make_room(bytes.len() + 24);
         self.header(b'$', bytes.len());
         self.buf.extend_from_slice(bytes);
         self.buf.extend_from_slice(b"\r\n");

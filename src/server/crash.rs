@@ -1,7 +1,9 @@
 //! What the server adds to a crash report: the command that was running, INFO, the clients, the configuration's odd bits.
 //!
-//! A report is written where the fault struck, with nobody to pass the server along, so the reactor leaves two marks on its thread:
-//! where the server is, and, for the length of a call, what is being called ([`Frame::enter`]). Handlers of signals follow them, on the same
+//! A report is written where the fault struck, with nobody to pass the server along, so the reactor leaves two marks on its
+//! thread:
+//! where the server is, and, for the length of a call, what is being called ([`Frame::enter`]). Handlers of signals follow
+//! them, on the same
 //! thread only, to look (the call's name) or never to return (the rest). Another thread that crashes finds no marks.
 #![allow(unsafe_code)]
 

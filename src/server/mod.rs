@@ -1,7 +1,8 @@
 //! The process: one [`Server`] value that owns everything, and the loop that drives it.
 //!
 //! Reading order: this struct, [`boot`] (how it comes to life), [`reactor`] (the loop) and [`turn`] (one turn of it), [`traffic`]
-//! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what happens at a limit), [`reconfigure`] (what
+//! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what
+//! happens at a limit), [`reconfigure`] (what
 //! follows from CONFIG SET), [`shutdown`]; then its place on the machine: [`host`], [`listening`], [`log`], [`crash`].
 
 pub mod banner;

@@ -69,6 +69,9 @@ impl Server {
             self.stats.connections_rejected += 1;
             return;
         }
+        if let Some(peer) = connection.peer_addr().filter(|_| log::log_enabled!(log::Level::Debug)) {
+            log::debug!("Accepted {peer}");
+        }
         let config = &self.env.config;
         let foreign = peer.is_some_and(|ip| !ip.to_canonical().is_loopback());
         if foreign && config.protected_mode && self.password().is_none() {

@@ -162,7 +162,7 @@ impl Turn {
         } else {
             // Grows with what has arrived, never with what was announced.
             let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
-            let room = wanted.clamp(READ_MAX, kept.max(READ_MAX));
+            let room = wanted.clamp(QUERY_BUFFER_MIN, kept.max(READ_MAX));
             if wanted > READ_MAX {
                 own.reserve_exact(room);
             }
@@ -467,7 +467,8 @@ impl Server {
             return false;
         }
         let hard = self.env.config.client_output_buffer_limit.normal;
-        if (hard.hard_bytes != 0 || hard.soft_bytes != 0) && !self.output_within_limit(id, reply.len()) {
+        let limited = hard.hard_bytes != 0 || hard.soft_bytes != 0 || !client.has(ClientFlags::AUTHENTICATED);
+        if limited && !self.output_within_limit(id, reply.len()) {
             return false;
         }
         self.client_fits(id, reply.buf.capacity())

@@ -1,18 +1,21 @@
 //! What happens when the process must die: a report into the log, then the death that the cause calls for.
 //!
-//! Causes: a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL), an abort, a panic, a failed assertion. The report has upstream's frame, so that tools which
+//! Causes: a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL), an abort, a panic, a failed assertion. The report has upstream's
+//! frame, so that tools which
 //! look for it find it:
 //!
 //! ```text
 //! === REDIS BUG REPORT START: Cut & paste starting from here ===
 //! … crashed by signal: 11, si_code: 1 / Accessing address: 0x0      what happened
 //! ------ STACK TRACE ------  …  ------ STACK TRACE DONE ------      every thread
-//! ------ REGISTERS ------                                           of the faulting thread; no stack contents: they hold user data
+//! ------ REGISTERS ------                                           of the faulting thread; no stack contents: they hold
+//! user data
 //! …                                                                 what the server adds (Hooks::details)
 //! === REDIS BUG REPORT END. …
 //! ```
 //!
-//! A fault may strike anywhere, so the first half uses only async-signal-safe means and comes first. The server's half does not, and may hang
+//! A fault may strike anywhere, so the first half uses only async-signal-safe means and comes first. The server's half does
+//! not, and may hang
 //! or fault itself; an alarm and a count of recursions then end the process all the same.
 //!
 //! The watchdog is the same report without the death: SIGALRM, sent by a timer when a command takes too long or by hand, shows

@@ -10,6 +10,7 @@ pub static CLIENT: Command = Command::container(
     "CLIENT",
     &[
         &GETNAME,
+        &GETREDIR,
         &HELP,
         &ID,
         &INFO,
@@ -72,6 +73,19 @@ static GETNAME: Command = Command::server("GETNAME", getname)
 fn getname(ctx: &mut Ctx<'_>) -> CmdResult {
     let name = ctx.client().extra().and_then(|extra| extra.name.clone());
     ctx.reply.bulk_or_null(name.as_deref());
+    Ok(Flow::Done)
+}
+
+static GETREDIR: Command = Command::server("GETREDIR", getredir)
+    .summary("Returns the connection that gets this one's invalidation messages: none, since nothing is tracked.")
+    .since("6.0.0")
+    .complexity("O(1)")
+    .group(Group::Connection)
+    .arity(2)
+    .flags(&[NoScript, Loading, Stale]);
+
+fn getredir(ctx: &mut Ctx<'_>) -> CmdResult {
+    ctx.reply.int(-1);
     Ok(Flow::Done)
 }
 

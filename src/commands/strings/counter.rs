@@ -3,7 +3,7 @@
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
-use crate::keyspace::{Class, Ref};
+use crate::keyspace::{Class, Ref, Value};
 use crate::resp::{Args, Reply};
 use crate::util::long_double::LongDouble;
 use crate::util::number;
@@ -108,7 +108,9 @@ fn incrbyfloat(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let new = old.checked_add(by).filter(|sum| sum.is_finite()).ok_or(CmdError::INCR_NAN)?;
     let mut text = Vec::with_capacity(32);
     new.write(&mut text);
-    db.set_string_keep_ttl(key, &text);
+    // Bytes, even when they spell an integer: upstream leaves a float's text as it is.
+    let expiry_ms = db.expiry_ms(key).flatten();
+    db.put(key, Value::Str { bytes: text.as_slice().into(), raw: false }, expiry_ms);
     db.changed(key, Class::String, "incrbyfloat");
     db.propagate(&[b"SET", key, &text, b"KEEPTTL"]);
     reply.bulk(&text);

@@ -44,6 +44,7 @@ pub static SET: Command = Command::data("SET", set)
     .keys(&[Keys::one(1)
         .does(&[Use::RW, Use::Access, Use::Update, Use::VariableFlags])
         .notes("RW and ACCESS due to the optional `GET` argument")])
+    .keys_fn(set_keys)
     .args(&[
         key("key", 0),
         string("value"),
@@ -57,6 +58,13 @@ pub static SET: Command = Command::data("SET", set)
         ("6.2.0", "The options `GET`, `EXAT` and `PXAT`."),
         ("7.0.0", "`NX` and `GET` together."),
     ]);
+
+/// The key, and what SET does with it: it reads only with GET.
+fn set_keys(args: Args<'_>) -> Option<Vec<KeyAt>> {
+    let reads = Options::parse(args).is_ok_and(|options| options.get);
+    let uses = if reads { Uses::of(&[Use::RW, Use::Access, Use::Update]) } else { Uses::of(&[Use::OW, Use::Update]) };
+    (args.len() > 1).then(|| vec![KeyAt { index: 1, uses }])
+}
 
 /// SET's options.
 #[derive(Default)]

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(s.run_as(first, "BZPOPMAX z 0.5"), "");
         s.run("SET z x");
         assert_eq!(s.output(first), "");
-        s.advance_ms(500);
+        s.advance_ms(501);
         assert_eq!(s.output(first), "*-1\r\n");
         assert!(s.run_as(first, "BZPOPMAX z 1").starts_with("-WRONGTYPE"));
         s.run("MULTI");

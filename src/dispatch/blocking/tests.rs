@@ -1,3 +1,5 @@
+//! Waiting from outside: who is served, in which order, and when nobody is.
+
 use crate::net::ClientFlags;
 use crate::server::testing::Session;
 

@@ -1,3 +1,5 @@
+//! The list against a deque, through both encodings.
+
 use super::*;
 use std::collections::VecDeque;
 use std::ops::ControlFlow::{Break, Continue};

@@ -24,6 +24,7 @@ use crate::keyspace::{Class, Ref, Value};
 use crate::resp::{Args, Reply};
 use crate::types::List;
 use crate::types::list::End;
+use crate::types::{Zset, zset};
 use crate::util::float;
 use options::{By, Options};
 use pattern::Pattern;
@@ -110,6 +111,10 @@ fn keys_of(args: Args<'_>) -> Option<Vec<KeyAt>> {
 
 fn run(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, read_only: bool) -> CmdResult {
     let mut options = Options::parse(args, read_only, db.env.config.cluster_enabled)?;
+    if let Ok(Some(mut sorted_set)) = db.get_mut::<Zset>(args.at(1)) {
+        // Upstream walks sorted sets in their big encoding only, and leaves them in it.
+        sorted_set.hint(usize::MAX, &zset::Limits { max_entries: 0, max_value_bytes: 0 });
+    }
     let value = db.read(args.at(1));
     // What order a set has by itself is nobody's business: what is stored must not depend on it.
     if matches!(value, Some(Ref::Set(_))) && options.by == By::Nothing && options.store.is_some() {
@@ -296,7 +301,6 @@ fn store(db: &mut Db<'_>, sorted: &[Box<[u8]>], options: &Options<'_>, target: &
 mod tests {
     use crate::keyspace::Value;
     use crate::server::testing::Session;
-    use crate::types::{Zset, zset};
 
     /// The elements of an array reply, in brackets those that are null.
     fn list(reply: &str) -> String {
