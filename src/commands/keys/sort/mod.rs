@@ -301,6 +301,7 @@ fn store(db: &mut Db<'_>, sorted: &[Box<[u8]>], options: &Options<'_>, target: &
 mod tests {
     use crate::keyspace::Value;
     use crate::server::testing::Session;
+    use crate::types::{Zset, zset};
 
     /// The elements of an array reply, in brackets those that are null.
     fn list(reply: &str) -> String {
