@@ -100,6 +100,11 @@ impl<'a> Query<'a> {
         Ok(Query { ends, reverse, with_scores, offset, count })
     }
 
+    /// Whether the range is one of ranks.
+    pub fn is_by_rank(&self) -> bool {
+        matches!(self.ends, Ends::Ranks(..))
+    }
+
     /// The ranks asked for in this set, counted from the lowest score whatever the direction.
     pub fn ranks(&self, zset: &Zset) -> Range<usize> {
         let ranks = match &self.ends {

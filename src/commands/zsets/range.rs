@@ -5,9 +5,11 @@ use super::{limits, write_ranks};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
+use crate::encoding::listpack::Elem;
 use crate::keyspace::{Class, Typed};
 use crate::resp::{Args, Reply};
 use crate::types::Zset;
+use crate::types::zset::Limits;
 
 const LIMIT: [argspec::Arg; 2] = [integer("offset"), integer("count")];
 const SORT_BY: [argspec::Arg; 2] = [token("byscore", "BYSCORE"), token("bylex", "BYLEX")];
@@ -156,12 +158,29 @@ fn zrangestore(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     let query = Query::parse(args.from(3), Syntax { by: None, reverse: None, with_scores: false })?;
     let limits = limits(db.env);
     let picked = match db.get::<Zset>(args.at(2))? {
-        Some(zset) => Zset::from_pairs(zset.range(query.ranks(zset)), &limits),
+        Some(zset) => pick(zset, &query, &limits),
         None => Zset::default(),
     };
     reply.count(picked.len());
     store(db, args.at(1), picked, "zrangestore");
     Ok(Flow::Done)
+}
+
+/// A set of the members asked for.
+fn pick(zset: &Zset, query: &Query<'_>, limits: &Limits) -> Zset {
+    let members = zset.range(query.ranks(zset));
+    let len = members.len();
+    // Upstream adds one after the other, to a listpack as long as that is within the limits (or to none, if it knows
+    // beforehand that it will not be). Where it went through one, a negative zero has lost its sign.
+    let is_short = |(member, _): &(Elem<'_>, f64)| member.text_bytes() <= limits.max_value_bytes;
+    let first = limits.max_entries.min(len);
+    let unsigned = match query.reverse {
+        _ if query.is_by_rank() && len > limits.max_entries => 0..0,
+        false => 0..members.clone().take(first).take_while(is_short).count(),
+        true => len - members.clone().rev().take(first).take_while(is_short).count()..len,
+    };
+    let add_zero = |(at, (member, score))| (member, if unsigned.contains(&at) { score + 0.0 } else { score });
+    Zset::from_pairs(members.enumerate().map(add_zero), limits)
 }
 
 /// Makes the key hold the set, whatever it held; an empty set removes it.
@@ -269,6 +288,26 @@ mod tests {
             assert!(s.run("ZRANGESTORE dst str 0 -1").starts_with("-WRONGTYPE"));
             assert_eq!(s.run("ZCARD dst"), ":1\r\n");
         });
+    }
+
+    #[test]
+    fn storing_negative_zeros() {
+        let mut s = Session::new();
+        let long = "x".repeat(65);
+        s.run("CONFIG SET zset-max-listpack-entries 0");
+        s.run(&format!("ZADD y -0 a -0 b 1 {long}"));
+        assert_eq!(words(&s.run("ZRANGE y 0 1 WITHSCORES")), "a -0 b -0");
+        s.run("CONFIG SET zset-max-listpack-entries 1");
+        for (line, expected) in [
+            ("ZRANGESTORE d y 0 -1", "a -0 b -0"),
+            ("ZRANGESTORE d y 0 0", "a 0"),
+            ("ZRANGESTORE d y -inf inf BYSCORE", "a 0 b -0"),
+            ("ZRANGESTORE d y 0 -inf BYSCORE REV", "a -0 b 0"),
+            ("ZRANGESTORE d y inf -inf BYSCORE REV", "a -0 b -0"),
+        ] {
+            s.run(line);
+            assert_eq!(words(&s.run("ZRANGE d 0 1 WITHSCORES")), expected, "{line}");
+        }
     }
 
     #[test]
