@@ -264,14 +264,16 @@ enum Refusal {
 #[cold]
 fn unknown_command(args: Args<'_>) -> CmdError {
     const SHOWN_MAX: usize = 128;
-    let clip = |word: &[u8], max: usize| word[..word.len().min(max)].to_vec();
+    // Upstream's formatting ends a word at its first NUL.
+    let clip = |word: &[u8], max: usize| word[..word.len().min(max)].split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
     let mut shown = Vec::new();
     for word in args.from(1).iter() {
         if shown.len() >= SHOWN_MAX {
             break;
         }
+        let room = SHOWN_MAX - shown.len();
         shown.push(b'\'');
-        shown.extend(clip(word, SHOWN_MAX - shown.len().min(SHOWN_MAX)));
+        shown.extend(clip(word, room));
         shown.extend_from_slice(b"' ");
     }
     let name = clip(args.get(0).unwrap_or_default(), SHOWN_MAX);

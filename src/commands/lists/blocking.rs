@@ -80,8 +80,8 @@ pub static BLMPOP: Command = Command::data("BLMPOP", blmpop)
     ]);
 
 fn blmpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let timeout_ms = timeout::parse(args.at(1), db.env.now_ms)?;
     let request = Multi::parse(args, 2)?;
+    let timeout_ms = timeout::parse(args.at(1), db.env.now_ms)?;
     if request.serve(db, reply)? {
         return Ok(Flow::Done);
     }
