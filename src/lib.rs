@@ -4,6 +4,7 @@ pub mod commands;
 pub mod config;
 pub mod dispatch;
 pub mod encoding;
+pub mod fuzzing;
 pub mod keyspace;
 pub mod net;
 pub mod resp;

@@ -4,7 +4,6 @@
 //! flags); whoever is not ordinary takes the long way through [`Server::admit`].
 
 use super::call::unknown_subcommand;
-use super::command::Handler;
 use super::context::Origin;
 use super::error::CmdError;
 use super::flags::{Flag, Flags};
@@ -165,7 +164,7 @@ impl Server {
             }
             return Err(Refusal::Error(None, unknown_command(args)));
         };
-        if matches!(cmd.spec.handler, Handler::Container) && args.len() >= 2 {
+        if !cmd.subcommands.is_empty() && args.len() >= 2 {
             return Err(Refusal::Error(None, unknown_subcommand(cmd, args)));
         }
         let refuse = |error| Err(Refusal::Error(Some(cmd), error));

@@ -61,7 +61,11 @@ pub static SET: Command = Command::data("SET", set)
 
 /// The key, and what SET does with it: it reads only with GET.
 fn set_keys(args: Args<'_>) -> Option<Vec<KeyAt>> {
-    let reads = Options::parse(args).is_ok_and(|options| options.get);
+    let (mut reads, mut at) = (false, 3);
+    while at < args.len() {
+        reads |= args.is(at, "GET");
+        at += if Form::at(args, at).is_some() { 2 } else { 1 };
+    }
     let uses = if reads { Uses::of(&[Use::RW, Use::Access, Use::Update]) } else { Uses::of(&[Use::OW, Use::Update]) };
     (args.len() > 1).then(|| vec![KeyAt { index: 1, uses }])
 }
