@@ -133,7 +133,8 @@ impl Generator {
         keep_small(&mut args);
         match upper(&args[0]).as_slice() {
             b"MULTI" => self.in_multi[client] = true,
-            b"EXEC" | b"DISCARD" | b"RESET" => self.in_multi[client] = false,
+            // With arguments these are refused, and the transaction may go on.
+            b"EXEC" | b"DISCARD" | b"RESET" if args.len() == 1 => self.in_multi[client] = false,
             _ => {}
         }
         steps.push(Step::Send { client, args });
