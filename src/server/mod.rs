@@ -29,6 +29,7 @@ pub mod turn;
 pub mod usage;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use mio::Registry;
 
@@ -45,6 +46,7 @@ use crate::persist::child::Children;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
+use crate::sys::disk::{Disk, RealDisk};
 
 /// Whether requests may take the short way through admission.
 #[derive(Default)]
@@ -125,6 +127,8 @@ pub struct Server {
     pub resizing_disabled: bool,
     pub process: Process,
     pub host: host::Host,
+    /// Where snapshots and the append only file are.
+    pub disk: Arc<dyn Disk>,
     /// Commands that take at least this long are looked at for the slow log and the latency monitor.
     pub slow_ns: u64,
 }
@@ -165,6 +169,7 @@ impl Server {
                 startup_memory_bytes: 0,
             },
             host: host::Host::default(),
+            disk: Arc::new(RealDisk),
             slow_ns: u64::MAX,
         };
         server.env.now_ms = server.clock.now_ms();

@@ -28,6 +28,7 @@
 //! | [`memory`] | the allocator: used memory, statistics, purging; advice to the kernel about pages |
 //! | [`host`] | what `/proc` and `uname` tell: memory, CPU time, names |
 //! | [`locale`] | the order of texts |
+//! | [`disk`] | files, through a trait that tests can crash |
 //! | [`process`] | daemon, pid file, fork, limits, affinity, OOM score, restart |
 //! | [`title`] | the process title that `ps` shows |
 //! | [`supervise`] | systemd and upstart |
@@ -38,6 +39,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod disk;
 pub mod host;
 pub mod locale;
 mod machine;
