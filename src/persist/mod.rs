@@ -2,6 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`rdb`] | snapshots in upstream's format |
 //! | [`child`] | the forked child: started, listened to, collected; for whatever purpose |
 
 pub mod child;
+pub mod rdb;
