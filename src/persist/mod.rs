@@ -2,8 +2,10 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`snapshots`] | when they are taken: SAVE, BGSAVE, save points |
 //! | [`rdb`] | snapshots in upstream's format |
 //! | [`child`] | the forked child: started, listened to, collected; for whatever purpose |
 
 pub mod child;
 pub mod rdb;
+pub mod snapshots;

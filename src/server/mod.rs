@@ -14,6 +14,7 @@ pub mod cron;
 pub mod expiry;
 pub mod host;
 pub mod listening;
+pub mod loading;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -31,7 +32,7 @@ pub mod usage;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use mio::Registry;
+use mio::{Poll, Registry};
 
 use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
@@ -43,6 +44,7 @@ use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
 use crate::persist::child::Children;
+use crate::persist::snapshots::Snapshots;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -67,6 +69,10 @@ impl Gate {
 pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
+    /// The kernel's event queue.
+    pub poll: Option<Poll>,
+    /// Whether requests are in the hands of a turn.
+    pub in_turn: bool,
     pub listeners: Vec<Listener>,
     /// Where the TCP ones listen.
     pub addresses: listening::Addresses,
@@ -123,6 +129,9 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
+    pub snapshots: Snapshots,
+    /// While data are being loaded.
+    pub loading: Option<loading::Loading>,
     /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
     pub resizing_disabled: bool,
     pub process: Process,
@@ -157,6 +166,8 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
+            snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
+            loading: None,
             resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -206,7 +217,11 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some();
+        self.gate.closed = !self.monitors.is_empty()
+            || self.pause.scope().is_some()
+            || self.memory.over_since_ns.is_some()
+            || self.loading.is_some()
+            || self.disk_error().is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

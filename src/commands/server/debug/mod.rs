@@ -1,12 +1,13 @@
 //! DEBUG: a look inside, and switches, for tests.
 //!
 //! [`TABLE`] names every subcommand with how many arguments it takes. [`object`] looks at keys, [`digest`] hashes them,
-//! [`protocol`] answers with every type of reply, [`switches`] turns things off and on, [`death`] ends the process.
+//! [`mod@reload`] writes a snapshot and reads it back, [`protocol`] answers with every type of reply, [`switches`] turns things off and on, [`death`] ends the process.
 
 mod death;
 mod digest;
 mod object;
 mod protocol;
+mod reload;
 mod switches;
 
 use crate::dispatch::flags::Flag::*;
@@ -66,7 +67,7 @@ static TABLE: [Sub; 44] = [
     sub("PROTOCOL", 1, 1, protocol::protocol),
     sub("QUICKLIST", 1, 2, object::quicklist),
     sub("QUICKLIST-PACKED-THRESHOLD", 1, 1, switches::packed_threshold),
-    sub("RELOAD", 0, usize::MAX, no_persistence),
+    sub("RELOAD", 0, usize::MAX, reload::reload),
     sub("REPL-PAUSE", 1, 1, accepted),
     sub("REPLICATE", 1, usize::MAX, switches::replicate),
     sub("REPLYBUFFER", 2, 2, switches::reply_buffer),
