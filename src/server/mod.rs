@@ -78,8 +78,8 @@ pub struct Net {
     pub to_accept: Vec<usize>,
     /// Clients held back by CLIENT PAUSE.
     pub postponed: Vec<ClientId>,
-    /// Whose requests run, and how many bytes of input they are in.
-    pub running: (u64, usize),
+    /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
+    pub running: (u64, usize, usize),
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
