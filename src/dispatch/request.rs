@@ -192,6 +192,14 @@ impl Server {
                 return refuse(CmdError::OOM);
             }
         }
+        if let Some(error) = self.disk_error()
+            && (cmd.spec.name == "PING" || self.request_has(id, cmd, Flag::Write))
+        {
+            return refuse(error);
+        }
+        if self.loading.is_some() && !cmd.flags.has(Flag::Loading) {
+            return refuse(CmdError::text("LOADING Redis is loading the dataset in memory"));
+        }
         let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
         if self.pauses(client, cmd) {
             return Err(Refusal::Postpone);
@@ -223,6 +231,11 @@ impl Server {
             "DISCARD" | "QUIT" | "RESET" => false,
             _ => self.clients.get(id).is_some_and(|client| client.has(ClientFlags::MULTI)),
         }
+    }
+
+    /// Whether the request has this flag, or runs a transaction of which a command has it.
+    fn request_has(&self, id: ClientId, cmd: &Cmd, flag: Flag) -> bool {
+        cmd.flags.has(flag) || cmd.spec.name == "EXEC" && self.queued_flags(id).has(flag)
     }
 
     /// The flags of all commands the client has queued.

@@ -55,8 +55,10 @@ pub struct Env {
     pub reclaim: Reclaim,
     /// How access clocks are kept; follows `maxmemory-policy`.
     pub access: access::Policy,
-    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH, a child at work).
+    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// The same while a forked child shares the memory.
+    pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
@@ -64,6 +66,8 @@ pub struct Env {
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
     pub packed_threshold_bytes: u32,
     pub hint: HashHint,
+    /// Whether tests have asked for checksums of dumps and snapshots to be taken on trust.
+    pub skip_checksums: bool,
 }
 
 impl Env {
@@ -78,10 +82,12 @@ impl Env {
             reclaim: Reclaim::default(),
             access: access::Policy::default(),
             no_touch: false,
+            clocks_frozen: false,
             expiry_paused: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
+            skip_checksums: false,
         }
     }
 
@@ -195,7 +201,7 @@ impl Db<'_> {
     /// Notes that the entry at a place was used.
     #[inline]
     fn touch(&mut self, loc: Loc) {
-        if self.env.no_touch {
+        if self.env.no_touch || self.env.clocks_frozen {
             return;
         }
         let entry = self.data.at_mut(loc);
@@ -499,6 +505,13 @@ impl Db<'_> {
             self.data.set_expiry(hash, loc, expiry_ms);
         }
         loc.is_some()
+    }
+
+    /// Sets the key's access clock.
+    pub fn set_clock(&mut self, key: &[u8], clock: u32) {
+        if let Some(loc) = self.locate(key).1 {
+            self.data.at_mut(loc).set_clock(clock);
+        }
     }
 
     /// Says that the command changed a key: one change, seen by whoever watches it, and a keyspace event.

@@ -42,6 +42,8 @@ impl Server {
         self.check_clients();
         self.count_all_clients();
         self.look_for_expiries();
+        self.look_after_child();
+        self.save_if_due();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

@@ -15,6 +15,7 @@ pub mod cron;
 pub mod expiry;
 pub mod host;
 pub mod listening;
+pub mod loading;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -30,8 +31,9 @@ pub mod turn;
 pub mod usage;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
-use mio::Registry;
+use mio::{Poll, Registry};
 
 use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
@@ -42,9 +44,12 @@ use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::child::Children;
+use crate::persist::snapshots::Snapshots;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
+use crate::sys::disk::{Disk, RealDisk};
 
 /// Whether requests may take the short way through admission.
 #[derive(Default)]
@@ -65,6 +70,10 @@ impl Gate {
 pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
+    /// The kernel's event queue.
+    pub poll: Option<Poll>,
+    /// Whether requests are in the hands of a turn.
+    pub in_turn: bool,
     pub listeners: Vec<Listener>,
     /// Where the TCP ones listen.
     pub addresses: listening::Addresses,
@@ -120,8 +129,16 @@ pub struct Server {
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
+    pub children: Children,
+    pub snapshots: Snapshots,
+    /// While data are being loaded.
+    pub loading: Option<loading::Loading>,
+    /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
+    pub resizing_disabled: bool,
     pub process: Process,
     pub host: host::Host,
+    /// Where snapshots and the append only file are.
+    pub disk: Arc<dyn Disk>,
     /// Commands that take at least this long are looked at for the slow log and the latency monitor.
     pub slow_ns: u64,
 }
@@ -149,6 +166,10 @@ impl Server {
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
+            children: Children::default(),
+            snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
+            loading: None,
+            resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -160,6 +181,7 @@ impl Server {
                 startup_memory_bytes: 0,
             },
             host: host::Host::default(),
+            disk: Arc::new(RealDisk),
             slow_ns: u64::MAX,
         };
         server.env.now_ms = server.clock.now_ms();
@@ -199,6 +221,8 @@ impl Server {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
+            || self.loading.is_some()
+            || self.disk_error().is_some()
             || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 
