@@ -1,5 +1,6 @@
 //! The commands: one folder a family, one file a handful of commands; declaration, code and tests together.
 
+pub mod bits;
 pub mod connection;
 pub mod elems;
 pub mod hashes;
@@ -17,6 +18,7 @@ use crate::dispatch::command::Command;
 
 /// Every family's commands. The order is the order of COMMAND LIST.
 pub const FAMILIES: &[&[&Command]] = &[
+    bits::COMMANDS,
     connection::COMMANDS,
     hashes::COMMANDS,
     keys::COMMANDS,
