@@ -4,6 +4,7 @@ pub mod bits;
 pub mod connection;
 pub mod elems;
 pub mod hashes;
+pub mod hyperloglog;
 pub mod keys;
 pub mod lists;
 pub mod scan;
@@ -21,6 +22,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     bits::COMMANDS,
     connection::COMMANDS,
     hashes::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
     server::COMMANDS,
