@@ -3,6 +3,7 @@
 pub mod bits;
 pub mod connection;
 pub mod elems;
+pub mod geo;
 pub mod hashes;
 pub mod hyperloglog;
 pub mod keys;
@@ -21,6 +22,7 @@ use crate::dispatch::command::Command;
 pub const FAMILIES: &[&[&Command]] = &[
     bits::COMMANDS,
     connection::COMMANDS,
+    geo::COMMANDS,
     hashes::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `list`, `set`, `zset`, `hash` | the types |
 //! | `hyperloglog` | what the strings of PFADD mean |
+//! | `geohash` | places as scores, and distances |
 //! | `item` | a member of a set's table, a field of a hash's table |
 //! | `items` | such a table |
 
+pub mod geohash;
 pub mod hash;
 pub mod hyperloglog;
 pub mod item;
