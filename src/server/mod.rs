@@ -9,6 +9,7 @@ pub mod banner;
 pub mod boot;
 pub mod client_memory;
 pub mod clock;
+pub mod compatibility;
 pub mod crash;
 pub mod cron;
 pub mod expiry;
@@ -195,7 +196,10 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some();
+        self.gate.closed = !self.monitors.is_empty()
+            || self.pause.scope().is_some()
+            || self.memory.over_since_ns.is_some()
+            || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 
     /// Moves the frozen time to the clock's last reading.

@@ -23,6 +23,8 @@ use crate::util::hash::hash;
 
 /// Most bytes read from one client in one go.
 const READ_MAX: usize = 64 * 1024;
+/// Most room made for a word of which only the length has arrived.
+const READ_AHEAD_MAX: usize = 1 << 20;
 /// Room for input of all clients of a turn; when it is used up, what is there is executed first.
 const ARENA_BYTES: usize = 1 << 20;
 /// Requests parsed and prefetched before they are run.
@@ -392,7 +394,10 @@ fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
         None if left => {
             let rest = &arena[source.pos..source.end];
             if client.query.capacity() < rest.len() {
-                client.query = Vec::with_capacity(rest.len().max(QUERY_BUFFER_MIN));
+                // A long word will need room for all of it; more than a fixed amount is had only as it arrives.
+                let announced = source.partial.as_ref().map_or(0, |partial| partial.needed());
+                let ahead = if client.has(ClientFlags::AUTHENTICATED) { announced.min(READ_AHEAD_MAX) } else { 0 };
+                client.query = Vec::with_capacity(rest.len().max(QUERY_BUFFER_MIN).max(ahead));
             }
             client.query.extend_from_slice(rest);
         }
@@ -421,6 +426,7 @@ impl Server {
         }
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = reply.resp3;
+        reply.limit_bytes = self.env.config.client_output_buffer_limit.normal.hard_bytes;
         if reply.buf.capacity() == 0 {
             reply.buf = self.net.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(16 * 1024));
         }
