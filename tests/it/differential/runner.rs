@@ -134,6 +134,7 @@ impl Session {
                 ("hash-max-listpack-value", pick("64", "8"), (6, 0)),
                 ("zset-max-listpack-entries", pick("128", "5"), (6, 0)),
                 ("zset-max-listpack-value", pick("64", "8"), (6, 0)),
+                ("hll-sparse-max-bytes", pick("3000", "60"), (6, 0)),
             ] {
                 let reply = client.call(&["CONFIG", "SET", name, value])?;
                 if reply.is_error() && (side == SUBJECT || pair.version >= since) {
