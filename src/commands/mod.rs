@@ -5,6 +5,7 @@ pub mod elems;
 pub mod hashes;
 pub mod keys;
 pub mod lists;
+pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod sets;
@@ -21,6 +22,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     hashes::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     strings::COMMANDS,

@@ -66,8 +66,8 @@ impl Server {
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
         self.ran(id, cmd, args, elapsed_ns);
-        if !self.env.fx.is_empty() {
-            self.settle();
+        if self.env.fx.wants_settling() {
+            self.settle_call(id, cmd, args);
         }
         done
     }

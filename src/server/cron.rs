@@ -40,6 +40,7 @@ impl Server {
         self.check_clients();
         self.count_all_clients();
         self.look_for_expiries();
+        self.limit_tracking_table();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

@@ -419,6 +419,8 @@ impl Server {
         if client.is_closing() || client.has(ClientFlags::BLOCKED) {
             return None;
         }
+        client.flags |= ClientFlags::LENT;
+        self.net.current = Some(id);
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = reply.resp3;
         if reply.buf.capacity() == 0 {
@@ -430,15 +432,17 @@ impl Server {
     /// Puts it back, and the client on the list of those with something to write.
     #[inline]
     fn return_output(&mut self, id: ClientId, mut reply: Reply) {
+        self.net.current = None;
         let Some(client) = self.clients.get_mut(id) else {
             self.keep_buffer(reply.buf);
             return;
         };
         // What others wrote to the client meanwhile comes behind.
         reply.buf.append(&mut client.reply.buf);
+        client.flags -= ClientFlags::LENT;
         client.reply.buf = reply.buf;
         client.reply.resp3 = reply.resp3;
-        if client.reply.is_empty() {
+        if client.pending_output() == 0 {
             let buffer = std::mem::take(&mut client.reply.buf);
             let leaving = client.has(ClientFlags::CLOSE_AFTER_REPLY);
             self.keep_buffer(buffer);
@@ -466,9 +470,10 @@ impl Server {
         if client.is_closing() || client.has(ClientFlags::BLOCKED) {
             return false;
         }
-        let hard = self.env.config.client_output_buffer_limit.normal;
-        let limited = hard.hard_bytes != 0 || hard.soft_bytes != 0 || !client.has(ClientFlags::AUTHENTICATED);
-        if limited && !self.output_within_limit(id, reply.len()) {
+        let limit = self.output_limit(client);
+        let limited = limit.hard_bytes != 0 || limit.soft_bytes != 0 || !client.has(ClientFlags::AUTHENTICATED);
+        let pending = client.output_with(reply.len());
+        if limited && !self.output_within_limit(id, pending) {
             return false;
         }
         self.client_fits(id, reply.buf.capacity())

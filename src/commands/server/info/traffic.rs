@@ -40,11 +40,16 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     out.field("keyspace_hits", keys.hits);
     out.field("keyspace_misses", keys.misses);
-    out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"]);
+    out.field("pubsub_channels", server.pubsub.channels.len());
+    out.field("pubsub_patterns", server.pubsub.patterns.len());
+    out.field("pubsubshard_channels", server.pubsub.shards.len());
+    out.zeros(&["latest_fork_usec", "total_forks"]);
     out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
     out.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"]);
     out.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
-    out.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);
+    out.field("tracking_total_keys", server.tracked.table.len());
+    out.field("tracking_total_items", server.tracked.table.items());
+    out.field("tracking_total_prefixes", server.tracked.prefixes.len());
     out.field("unexpected_error_replies", stats.unexpected_error_replies);
     out.field("total_error_replies", stats.errors_total);
     out.field("dump_payload_sanitizations", 0);
