@@ -264,6 +264,13 @@ impl Client {
         Ok(n)
     }
 
+    /// Frees all output: none of it will be sent.
+    pub fn discard_output(&mut self) {
+        self.backlog = None;
+        self.reply.buf = Vec::new();
+        self.sent = 0;
+    }
+
     /// Takes all output that waits.
     #[cfg(test)]
     pub fn take_output(&mut self) -> Vec<u8> {
@@ -299,9 +306,13 @@ impl Client {
         if idle_ms > REPLY_PEAK_MS {
             self.reply_peak = self.pending_output();
         }
-        if self.query.is_empty() && idle_ms > QUERY_BUFFER_IDLE_MS {
+        let silent = idle_ms > QUERY_BUFFER_IDLE_MS;
+        let capacity = self.query.capacity();
+        // Room for a long word that is arriving stays while it does.
+        let needed = self.partial.as_ref().map_or(0, |partial| partial.needed());
+        if self.query.is_empty() && silent {
             self.query = Vec::new();
-        } else if self.query.capacity() > QUERY_BUFFER_BIG && self.query_peak < self.query.capacity() / 2 {
+        } else if capacity > QUERY_BUFFER_BIG && self.query_peak < capacity / 2 && (silent || needed <= capacity / 2) {
             self.query.shrink_to(self.query_peak.max(QUERY_BUFFER_MIN));
         }
     }

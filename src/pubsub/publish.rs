@@ -55,10 +55,15 @@ impl Server {
             return;
         }
         client.add(message);
-        if client.has(ClientFlags::LENT) {
-            self.net.pushed_to_lent = true;
-        } else {
-            self.output_added(id);
+        if !client.has(ClientFlags::LENT) {
+            return self.output_added(id);
+        }
+        self.net.pushed_to_lent = true;
+        let pending = client.pending_output();
+        let Some(client) = self.clients.get(id) else { return };
+        let hard_bytes = self.output_limit(client).hard_bytes;
+        if hard_bytes != 0 && pending as u64 >= hard_bytes {
+            self.output_within_limit(id, pending);
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod banner;
 pub mod boot;
 pub mod client_memory;
 pub mod clock;
+pub mod compatibility;
 pub mod crash;
 pub mod cron;
 pub mod expiry;
@@ -79,8 +80,8 @@ pub struct Net {
     pub to_accept: Vec<usize>,
     /// Clients held back by CLIENT PAUSE.
     pub postponed: Vec<ClientId>,
-    /// Whose requests run, and how many bytes of input they are in.
-    pub running: (u64, usize),
+    /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
+    pub running: (u64, usize, usize),
     /// Whose request runs just now.
     pub current: Option<ClientId>,
     /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
@@ -206,7 +207,10 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some();
+        self.gate.closed = !self.monitors.is_empty()
+            || self.pause.scope().is_some()
+            || self.memory.over_since_ns.is_some()
+            || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 
     /// Moves the frozen time to the clock's last reading.

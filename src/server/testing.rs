@@ -78,7 +78,7 @@ impl Session {
         let Some(state) = server.clients.get_mut(client) else { return Vec::new() };
         let resp3 = state.reply.resp3;
         let before = state.take_output();
-        let mut reply = Reply { buf: before, resp3 };
+        let mut reply = Reply { buf: before, resp3, ..Reply::default() };
         state.flags |= ClientFlags::LENT;
         server.net.current = Some(client);
         let cmd = server.commands.resolve(args.view());
