@@ -44,6 +44,7 @@ impl Server {
         self.look_for_expiries();
         self.look_after_child();
         self.save_if_due();
+        self.limit_tracking_table();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

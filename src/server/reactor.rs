@@ -105,6 +105,7 @@ impl Server {
             // The pause that held them back is over.
             self.serve_ready();
         }
+        self.broadcast_invalidations();
         self.write_all();
         self.close_all();
         self.evict_clients();
