@@ -11,7 +11,7 @@ impl Server {
             match effect {
                 Effect::Touched { db, key } => self.watched_key_touched(db, &key),
                 Effect::Ready { db, key, kind: _ } => self.blocked.key_ready(db, key),
-                Effect::Event { .. } | Effect::Propagate { .. } => {}
+                Effect::Event { .. } => {}
             }
         }
     }

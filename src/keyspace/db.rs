@@ -158,7 +158,7 @@ impl Db<'_> {
         self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
         self.env.fx.touched(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
 
@@ -169,7 +169,7 @@ impl Db<'_> {
         let lazily = self.env.config.lazyfree_lazy_eviction;
         self.env.stats.evicted += 1;
         let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.env.fx.touched(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
