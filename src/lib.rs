@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod fuzzing;
 pub mod keyspace;
 pub mod net;
+pub mod persist;
 pub mod resp;
 pub mod server;
 pub mod stats;

@@ -55,8 +55,10 @@ pub struct Env {
     pub reclaim: Reclaim,
     /// How access clocks are kept; follows `maxmemory-policy`.
     pub access: access::Policy,
-    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH, a child at work).
+    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// The same while a forked child shares the memory.
+    pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
@@ -78,6 +80,7 @@ impl Env {
             reclaim: Reclaim::default(),
             access: access::Policy::default(),
             no_touch: false,
+            clocks_frozen: false,
             expiry_paused: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
@@ -195,7 +198,7 @@ impl Db<'_> {
     /// Notes that the entry at a place was used.
     #[inline]
     fn touch(&mut self, loc: Loc) {
-        if self.env.no_touch {
+        if self.env.no_touch || self.env.clocks_frozen {
             return;
         }
         let entry = self.data.at_mut(loc);

@@ -40,6 +40,7 @@ impl Server {
         self.check_clients();
         self.count_all_clients();
         self.look_for_expiries();
+        self.look_after_child();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

@@ -42,6 +42,7 @@ use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::child::Children;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -121,6 +122,9 @@ pub struct Server {
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
+    pub children: Children,
+    /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
+    pub resizing_disabled: bool,
     pub process: Process,
     pub host: host::Host,
     /// Where snapshots and the append only file are.
@@ -152,6 +156,8 @@ impl Server {
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
+            children: Children::default(),
+            resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),

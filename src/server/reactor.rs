@@ -11,6 +11,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::persist::child;
 use crate::server::Server;
 use crate::server::traffic::{LISTENER_TOKENS, News};
 use crate::server::turn::Turn;
@@ -53,6 +54,7 @@ impl Server {
                 match event.token().0 {
                     _ if event.token() == WAKER => {}
                     _ if event.token() == SIGNALS => self.take_signal(signals),
+                    _ if event.token() == child::TOKEN => self.look_after_child(),
                     token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                     slot => {
                         let news = News {
@@ -76,6 +78,9 @@ impl Server {
         self.serve_timeouts();
         self.serve_reclaimed();
         self.expire_keys();
+        if self.child_is_ending() {
+            self.look_after_child();
+        }
         self.run_cron();
         self.continue_eviction();
         if self.blocked.has_ready() {
@@ -104,7 +109,8 @@ impl Server {
         }
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
-        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        let ending = self.child_is_ending().then_some(child::COLLECTING_NS);
+        let next = [deadline, ending, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
         Duration::from_nanos(next)
     }
 }

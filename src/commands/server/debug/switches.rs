@@ -37,10 +37,8 @@ pub fn pause_cron(ctx: &mut Ctx<'_>) -> CmdResult {
 
 /// Stops the tables from moving elements that need not be moved.
 pub fn dict_resizing(ctx: &mut Ctx<'_>) -> CmdResult {
-    let frozen = loose_integer_at(ctx.args, 2) == 0;
-    for db in &mut ctx.server.dbs {
-        db.set_frozen(frozen);
-    }
+    ctx.server.resizing_disabled = loose_integer_at(ctx.args, 2) == 0;
+    ctx.server.settle_tables();
     ctx.reply.ok();
     Ok(Flow::Done)
 }

@@ -40,7 +40,9 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("current_eviction_exceeded_time", current_ns / 1_000_000);
     out.field("keyspace_hits", keys.hits);
     out.field("keyspace_misses", keys.misses);
-    out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"]);
+    out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"]);
+    out.field("latest_fork_usec", server.children.last_fork_us);
+    out.field("total_forks", server.children.forks);
     out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
     out.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"]);
     out.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
