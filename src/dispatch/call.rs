@@ -30,6 +30,7 @@ impl Server {
     pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
         let started_ns = self.clock.now_ns;
         let mark = reply.len();
+        let dirty = self.env.fx.dirty;
         let frame = Frame { cmd, args, client: id };
         let outer = frame.enter();
         let result = match cmd.spec.handler {
@@ -43,6 +44,9 @@ impl Server {
         crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
+        if self.env.fx.propagates() {
+            self.propagate_call(id, cmd, args, origin, dirty, mark);
+        }
         let mut done = true;
         match result {
             Ok(Flow::Done) => {}

@@ -187,9 +187,16 @@ impl Server {
         }
         if self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
+            self.send_unit(false);
             if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
                 return refuse(CmdError::OOM);
             }
+        }
+        if self.aof.fault.is_some()
+            && (cmd.spec.name == "PING" || self.writes(id, cmd))
+            && let Some(error) = self.aof_refusal()
+        {
+            return refuse(error);
         }
         let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
         if self.pauses(client, cmd) {
@@ -221,6 +228,14 @@ impl Server {
             "EXEC" => self.queued_flags(id).has(Flag::DenyOom),
             "DISCARD" | "QUIT" | "RESET" => false,
             _ => self.clients.get(id).is_some_and(|client| client.has(ClientFlags::MULTI)),
+        }
+    }
+
+    /// Whether the request changes the dataset, or runs a transaction that does.
+    fn writes(&self, id: ClientId, cmd: &Cmd) -> bool {
+        match cmd.spec.name {
+            "EXEC" => self.queued_flags(id).has(Flag::Write),
+            _ => cmd.flags.has(Flag::Write),
         }
     }
 

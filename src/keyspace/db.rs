@@ -61,6 +61,8 @@ pub struct Env {
     pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// Set while the dataset is loaded: no key is due before all of it is there.
+    pub loading: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
     pub next_expiry_ms: u64,
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
@@ -82,6 +84,7 @@ impl Env {
             no_touch: false,
             clocks_frozen: false,
             expiry_paused: false,
+            loading: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
@@ -130,7 +133,7 @@ impl Db<'_> {
         let hash = self.env.hash(key);
         let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
         match self.data.at(loc).expiry_ms() {
-            Some(when) if self.env.now_ms > when => {
+            Some(when) if self.env.now_ms > when && !self.env.loading => {
                 if !self.env.expiry_paused {
                     self.expire_at(hash, loc);
                 }

@@ -2,6 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`aof`] | the append only file: every change as the command that made it |
 //! | [`child`] | the forked child: started, listened to, collected; for whatever purpose |
 
+pub mod aof;
 pub mod child;

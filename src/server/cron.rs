@@ -41,6 +41,7 @@ impl Server {
         self.count_all_clients();
         self.look_for_expiries();
         self.look_after_child();
+        self.look_after_aof();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

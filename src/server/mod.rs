@@ -37,11 +37,13 @@ use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
 use crate::dispatch::context::Db;
 use crate::dispatch::flags::Flag;
+use crate::dispatch::propagate::Stream;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::aof::Aof;
 use crate::persist::child::Children;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
@@ -123,6 +125,8 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
+    pub aof: Aof,
+    pub stream: Stream,
     /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
     pub resizing_disabled: bool,
     pub process: Process,
@@ -157,6 +161,8 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
+            aof: Aof::default(),
+            stream: Stream::default(),
             resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -206,7 +212,7 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some();
+        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some() || self.aof.fault.is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

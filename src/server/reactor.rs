@@ -87,6 +87,7 @@ impl Server {
             // The pause that held them back is over.
             self.serve_ready();
         }
+        self.flush_aof(false);
         self.write_all();
         self.close_all();
         self.evict_clients();
