@@ -19,7 +19,7 @@ pub mod table;
 pub mod transaction;
 
 pub use argspec::{block, double, integer, key, key_unspecified, oneof, pattern, string, token, unix_time};
-pub use blocking::{Nothing, Wait};
+pub use blocking::{Nothing, Until, Wait};
 pub use command::{CmdResult, Command, Flow, Group};
 pub use context::{Ctx, Db, Origin};
 pub use error::CmdError;

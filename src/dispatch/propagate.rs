@@ -25,15 +25,7 @@ pub struct Stream {
 impl Server {
     /// A command has run that began at `dirty` changes: adds it to the unit, and sends the unit if that was all.
     #[inline(never)]
-    pub(super) fn propagate_call(
-        &mut self,
-        id: ClientId,
-        cmd: &Cmd,
-        args: Args<'_>,
-        origin: Origin,
-        dirty: u64,
-        mark: usize,
-    ) {
+    pub(super) fn propagate_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, origin: Origin, dirty: u64, mark: usize) {
         let replaced = self.env.fx.take_replaced();
         if !replaced && self.env.fx.dirty != dirty {
             let db = self.clients.get(id).map_or(0, |client| client.db as usize);

@@ -415,7 +415,12 @@ impl Server {
     }
 
     /// What follows from a child's end, by its purpose.
-    fn child_ended(&mut self, _child: &Child, _outcome: Outcome) {}
+    fn child_ended(&mut self, child: &Child, outcome: Outcome) {
+        match child.purpose {
+            Purpose::AofRewrite => self.aof_rewrite_ended(child, outcome),
+            Purpose::Rdb | Purpose::Replica => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | [`aof`] | the append only file: every change as the command that made it |
+//! | [`start`] | the dataset at the server's start and end |
 //! | [`child`] | the forked child: started, listened to, collected; for whatever purpose |
 
 pub mod aof;
 pub mod child;
+pub mod start;

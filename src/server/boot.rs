@@ -147,6 +147,7 @@ fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed>
     reconfigure::apply_watchdog(&mut server.env.config);
     server.process.startup_memory_bytes = server.memory.meter.used() as u64;
     log::info!("Server initialized");
+    server.load_dataset().map_err(|_| Failed)?;
     server.settle_down();
     if server.net.listeners.iter().any(|listener| matches!(listener, Listener::Tcp(_))) {
         log::info!("Ready to accept connections tcp");

@@ -127,6 +127,8 @@ pub struct Server {
     pub children: Children,
     pub aof: Aof,
     pub stream: Stream,
+    /// Whether a transaction is being run.
+    pub in_transaction: bool,
     /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
     pub resizing_disabled: bool,
     pub process: Process,
@@ -163,6 +165,7 @@ impl Server {
             children: Children::default(),
             aof: Aof::default(),
             stream: Stream::default(),
+            in_transaction: false,
             resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -212,7 +215,10 @@ impl Server {
 
     /// Opens or closes the short way, after anything that bears on it has changed.
     pub fn update_gate(&mut self) {
-        self.gate.closed = !self.monitors.is_empty() || self.pause.scope().is_some() || self.memory.over_since_ns.is_some() || self.aof.fault.is_some();
+        self.gate.closed = !self.monitors.is_empty()
+            || self.pause.scope().is_some()
+            || self.memory.over_since_ns.is_some()
+            || self.aof.fault.is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

@@ -76,7 +76,7 @@ impl Aof {
     }
 
     /// Whether bytes have been written that no sync has been asked for.
-    fn has_unsynced(&self) -> bool {
+    pub(super) fn has_unsynced(&self) -> bool {
         self.asked < self.written
     }
 
@@ -165,7 +165,7 @@ impl Server {
     }
 
     /// Syncs the log here and now; the replies that wait for it may leave.
-    fn sync_aof(&mut self) {
+    pub(super) fn sync_aof(&mut self) {
         let Some(file) = self.aof.file.clone() else { return };
         let began_ns = self.clock.tick();
         let synced = file.sync_data();
@@ -254,12 +254,10 @@ impl Server {
 
     /// What is due by the clock.
     pub fn look_after_aof(&mut self) {
-        if self.aof.state == State::Off {
-            return;
-        }
         if let Some(error) = self.aof.syncer.take_error() {
             self.aof_sync_failed(&error);
         }
         self.flush_aof(false);
+        self.rewrite_aof_if_due();
     }
 }

@@ -309,7 +309,8 @@ mod tests {
     #[test]
     fn any_bytes_are_refused_or_read() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let words = ["file", "seq", "type", "b", "i", "h", "1", "2", "\n", "#", "\"", " ", "a", "startoffset", "endoffset", "\\x"];
+        let words =
+            ["file", "seq", "type", "b", "i", "h", "1", "2", "\n", "#", "\"", " ", "a", "startoffset", "endoffset", "\\x"];
         for _ in 0..20_000 {
             let text: Vec<&str> = (0..rng.usize(0..30)).map(|_| words[rng.usize(..words.len())]).collect();
             let text = text.join(if rng.bool() { " " } else { "" });

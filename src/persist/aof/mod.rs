@@ -15,7 +15,10 @@
 //! ability to write: changes are refused until it works again, and what is not safe is never acknowledged.
 
 pub mod append;
+pub mod files;
+pub mod load;
 pub mod manifest;
+pub mod rewrite;
 pub mod syncer;
 
 use std::path::PathBuf;
@@ -27,6 +30,7 @@ use crate::net::ClientId;
 use crate::resp::request;
 use crate::sys::disk::DiskFile;
 use manifest::Manifest;
+use rewrite::Rewrite;
 use syncer::Syncer;
 
 /// Whether changes are logged.
@@ -92,6 +96,9 @@ pub struct Aof {
     /// How long to sleep behind each write, in us (tests).
     pub flush_sleep_us: u64,
     pub syncer: Syncer,
+    pub rewrite: Rewrite,
+    /// Where the stream was when the increment that waits for its base began.
+    begun_at: u64,
 }
 
 impl Aof {

@@ -5,18 +5,17 @@
 //! they went to. The first failed sync is kept until it is taken.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::sys::disk::{Disk, DiskFile};
+use crate::sys::disk::{Disk, DiskFile, Open};
 use crate::sys::threads;
 
 enum Job {
     Sync { file: Arc<dyn DiskFile>, upto: u64 },
     Close(Arc<dyn DiskFile>),
-    Unlink { disk: Arc<dyn Disk>, path: PathBuf },
 }
 
 #[derive(Default)]
@@ -56,11 +55,6 @@ impl Shared {
                 }
             }
             Job::Close(file) => drop(file),
-            Job::Unlink { disk, path } => {
-                if let Err(error) = disk.unlink(&path) {
-                    log::debug!("Can't delete {}: {error}", path.display());
-                }
-            }
         }
     }
 }
@@ -87,9 +81,15 @@ impl Syncer {
         self.send(Job::Close(file));
     }
 
-    /// Deletes a file.
-    pub fn unlink(&mut self, disk: Arc<dyn Disk>, path: PathBuf) {
-        self.send(Job::Unlink { disk, path });
+    /// Deletes a file: its name at once, its bytes in the background, for that may take long.
+    pub fn unlink(&mut self, disk: &dyn Disk, path: &Path) {
+        let file = disk.open(path, Open::Read);
+        if let Err(error) = disk.unlink(path) {
+            log::debug!("Can't delete {}: {error}", path.display());
+        }
+        if let Ok(file) = file {
+            self.close(file);
+        }
     }
 
     /// Up to where everything is on the disk.
@@ -172,8 +172,7 @@ impl Syncer {
 mod tests {
     use super::*;
     use crate::sys::disk::sim::{Fault, SimDisk};
-    use crate::sys::disk::{Open, write_all};
-    use std::path::Path;
+    use crate::sys::disk::write_all;
 
     #[test]
     fn syncs_count_until_one_fails() {
@@ -200,8 +199,9 @@ mod tests {
         let mut syncer = Syncer::default();
         syncer.sync(file.clone(), 7);
         syncer.close(file);
-        syncer.unlink(disk.clone(), "/data/a".into());
-        while syncer.pending() > 0 || !disk.files().is_empty() {
+        syncer.unlink(&*disk, Path::new("/data/a"));
+        assert!(disk.files().is_empty());
+        while syncer.pending() > 0 {
             std::thread::yield_now();
         }
         assert_eq!(syncer.synced(), 7);
