@@ -142,7 +142,8 @@ fn set_expiry(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, form: Form) ->
         return Ok(Flow::Done);
     };
     match u64::try_from(when_ms) {
-        Ok(when) if when > now_ms => {
+        // What is loaded tells of moments that have passed: the keys go when everything is there.
+        Ok(when) if when > now_ms || db.env.loading => {
             if old_ms != Some(when) {
                 db.set_expiry(key, Some(when));
             }

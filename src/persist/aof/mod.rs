@@ -15,6 +15,7 @@
 //! ability to write: changes are refused until it works again, and what is not safe is never acknowledged.
 
 pub mod append;
+pub mod check;
 pub mod files;
 pub mod load;
 pub mod manifest;
