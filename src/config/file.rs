@@ -348,7 +348,6 @@ pub(super) mod tests {
             ("activedefrag yes", "active defragmentation"),
             ("aclfile /x", "ACL file"),
             ("loadmodule /x.so", "modules"),
-            ("save 900 1", "snapshots"),
         ] {
             let message = verdict(line);
             assert!(message.ends_with(&format!("this server has no {part}")), "{line}: {message}");

@@ -27,7 +27,7 @@ impl Server {
     #[inline(never)]
     pub(super) fn propagate_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, origin: Origin, dirty: u64, mark: usize) {
         let replaced = self.env.fx.take_replaced();
-        if !replaced && self.env.fx.dirty != dirty {
+        if !replaced && self.env.fx.dirty > dirty {
             let db = self.clients.get(id).map_or(0, |client| client.db as usize);
             self.env.fx.unit.push(db, args.iter());
         }

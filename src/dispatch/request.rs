@@ -192,11 +192,13 @@ impl Server {
                 return refuse(CmdError::OOM);
             }
         }
-        if self.aof.fault.is_some()
-            && (cmd.spec.name == "PING" || self.writes(id, cmd))
-            && let Some(error) = self.aof_refusal()
+        if let Some(error) = self.disk_error()
+            && (cmd.spec.name == "PING" || self.request_has(id, cmd, Flag::Write))
         {
             return refuse(error);
+        }
+        if self.loading.is_some() && !cmd.flags.has(Flag::Loading) {
+            return refuse(CmdError::text("LOADING Redis is loading the dataset in memory"));
         }
         let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
         if self.pauses(client, cmd) {
@@ -231,12 +233,9 @@ impl Server {
         }
     }
 
-    /// Whether the request changes the dataset, or runs a transaction that does.
-    fn writes(&self, id: ClientId, cmd: &Cmd) -> bool {
-        match cmd.spec.name {
-            "EXEC" => self.queued_flags(id).has(Flag::Write),
-            _ => cmd.flags.has(Flag::Write),
-        }
+    /// Whether the request has this flag, or runs a transaction of which a command has it.
+    fn request_has(&self, id: ClientId, cmd: &Cmd, flag: Flag) -> bool {
+        cmd.flags.has(flag) || cmd.spec.name == "EXEC" && self.queued_flags(id).has(flag)
     }
 
     /// The flags of all commands the client has queued.

@@ -68,6 +68,8 @@ pub struct Env {
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
     pub packed_threshold_bytes: u32,
     pub hint: HashHint,
+    /// Whether tests have asked for checksums of dumps and snapshots to be taken on trust.
+    pub skip_checksums: bool,
 }
 
 impl Env {
@@ -88,6 +90,7 @@ impl Env {
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
+            skip_checksums: false,
         }
     }
 
@@ -505,6 +508,13 @@ impl Db<'_> {
             self.data.set_expiry(hash, loc, expiry_ms);
         }
         loc.is_some()
+    }
+
+    /// Sets the key's access clock.
+    pub fn set_clock(&mut self, key: &[u8], clock: u32) {
+        if let Some(loc) = self.locate(key).1 {
+            self.data.at_mut(loc).set_clock(clock);
+        }
     }
 
     /// Says that the command changed a key: one change, seen by whoever watches it, and a keyspace event.

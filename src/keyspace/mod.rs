@@ -20,4 +20,5 @@ pub mod value;
 pub use database::{Database, Mut};
 pub use db::{Db, Env, WrongType};
 pub use effects::Class;
+pub use entry::Entry;
 pub use value::{Ref, Type, Typed, Value};

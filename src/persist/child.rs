@@ -418,7 +418,8 @@ impl Server {
     fn child_ended(&mut self, child: &Child, outcome: Outcome) {
         match child.purpose {
             Purpose::AofRewrite => self.aof_rewrite_ended(child, outcome),
-            Purpose::Rdb | Purpose::Replica => {}
+            Purpose::Rdb => self.background_save_ended(child, outcome),
+            Purpose::Replica => {}
         }
     }
 }

@@ -3,32 +3,45 @@
 use crate::persist::aof::State;
 use crate::persist::aof::files::Failed;
 use crate::persist::child::Purpose;
-use crate::server::Server;
+use crate::server::{Server, loading};
 
 impl Server {
-    /// Loads what there is, and opens the append only file if there is to be one.
+    /// Loads the append only file, if there is one; from here on it is on.
     ///
     /// # Errors
-    /// What there is can't be loaded: the server must not go on, or it would be lost.
-    pub fn load_dataset(&mut self) -> Result<(), Failed> {
+    /// It can't be loaded: the server must not go on, or what is in it would be lost.
+    pub fn load_log(&mut self) -> Result<(), loading::Failed> {
         let began_ns = self.clock.tick();
-        self.read_aof_manifest()?;
-        if self.env.config.appendonly {
-            self.aof.state = State::On;
-            if self.load_aof()? {
-                let seconds = (self.clock.tick() - began_ns) as f64 / 1e9;
-                log::info!("DB loaded from append only file: {seconds:.3} seconds");
-            }
-            self.open_aof_at_start()?;
+        self.aof.state = State::On;
+        if self.load_aof()? {
+            let seconds = (self.clock.tick() - began_ns) as f64 / 1e9;
+            log::info!("DB loaded from append only file: {seconds:.3} seconds");
         }
         Ok(())
+    }
+
+    /// Opens the append only file for writing when everything is loaded, or begins or ends it, if it was switched on or
+    /// off meanwhile.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn open_log(&mut self) -> Result<(), Failed> {
+        match (self.env.config.appendonly, self.aof.state) {
+            (true, State::On) => self.open_aof_at_start(),
+            (true, _) => self.switch_aof(true),
+            (false, _) => {
+                self.aof.state = State::Off;
+                self.update_propagation();
+                Ok(())
+            }
+        }
     }
 
     /// Throws the dataset away and loads the append only file anew (tests).
     ///
     /// # Errors
     /// It can't be loaded; what there is, is what was loaded so far.
-    pub fn reload_aof(&mut self) -> Result<(), Failed> {
+    pub fn reload_aof(&mut self) -> Result<(), loading::Failed> {
         if self.aof.state == State::On {
             self.flush_aof(true);
         }
@@ -36,7 +49,7 @@ impl Server {
             self.empty_database(index, false);
         }
         if self.aof.state == State::On {
-            self.read_aof_manifest()?;
+            self.read_aof_manifest().map_err(|_| loading::Failed::Damaged)?;
         }
         let offset = self.stream.offset;
         let loaded = self.load_aof();

@@ -42,6 +42,7 @@ impl Server {
         self.look_for_expiries();
         self.look_after_child();
         self.look_after_aof();
+        self.save_if_due();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

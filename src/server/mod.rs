@@ -14,6 +14,7 @@ pub mod cron;
 pub mod expiry;
 pub mod host;
 pub mod listening;
+pub mod loading;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -31,7 +32,7 @@ pub mod usage;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use mio::Registry;
+use mio::{Poll, Registry};
 
 use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
@@ -45,6 +46,7 @@ use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
 use crate::persist::aof::Aof;
 use crate::persist::child::Children;
+use crate::persist::snapshots::Snapshots;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -69,6 +71,10 @@ impl Gate {
 pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
+    /// The kernel's event queue.
+    pub poll: Option<Poll>,
+    /// Whether requests are in the hands of a turn.
+    pub in_turn: bool,
     pub listeners: Vec<Listener>,
     /// Where the TCP ones listen.
     pub addresses: listening::Addresses,
@@ -129,6 +135,9 @@ pub struct Server {
     pub stream: Stream,
     /// Whether a transaction is being run.
     pub in_transaction: bool,
+    pub snapshots: Snapshots,
+    /// While data are being loaded.
+    pub loading: Option<loading::Loading>,
     /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
     pub resizing_disabled: bool,
     pub process: Process,
@@ -166,6 +175,8 @@ impl Server {
             aof: Aof::default(),
             stream: Stream::default(),
             in_transaction: false,
+            snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
+            loading: None,
             resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -218,7 +229,8 @@ impl Server {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
-            || self.aof.fault.is_some();
+            || self.loading.is_some()
+            || self.disk_error().is_some();
     }
 
     /// Moves the frozen time to the clock's last reading.

@@ -4,6 +4,7 @@
 //! by force. Otherwise the loop ends after the turn, so that replies of that turn still leave.
 
 use crate::config::values::ShutdownFlags;
+use crate::persist::child::Purpose;
 use crate::server::Server;
 use crate::sys::signals::Signals;
 
@@ -14,9 +15,9 @@ pub struct Shutdown {
     pub exit: Option<i32>,
 }
 
-/// Why the server does not end.
+/// Why the server does not end: the data could not be saved. The reason is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this build has no RDB persistence to save with: use SHUTDOWN NOSAVE")]
+#[error("Errors trying to SHUTDOWN. Check logs.")]
 pub struct CannotSave;
 
 impl Server {
@@ -28,13 +29,20 @@ impl Server {
         log::info!("User requested shutdown...");
         self.prepare_aof_for_end(how.contains(ShutdownFlags::FORCE)).map_err(|_| CannotSave)?;
         let wants_saving = how.contains(ShutdownFlags::SAVE) || !self.env.config.save.is_empty();
-        if wants_saving && !how.contains(ShutdownFlags::NOSAVE) {
+        if self.has_child_for(Purpose::Rdb) {
+            log::warn!("There is a child saving an .rdb. Killing it!");
+            self.stop_child(Purpose::Rdb);
+        }
+        // What has been loaded so far is less than what is on the disk.
+        if wants_saving && !how.contains(ShutdownFlags::NOSAVE) && self.loading.is_none() {
             log::info!("Saving the final RDB snapshot before exiting.");
-            if !how.contains(ShutdownFlags::FORCE) {
-                log::warn!("Error trying to save the DB, can't exit.");
-                return Err(CannotSave);
+            if self.save_now().is_err() {
+                if !how.contains(ShutdownFlags::FORCE) {
+                    log::warn!("Error trying to save the DB, can't exit.");
+                    return Err(CannotSave);
+                }
+                log::warn!("Error trying to save the DB, exit anyway.");
             }
-            log::warn!("Error trying to save the DB, exit anyway.");
         }
         self.shutdown.exit = Some(0);
         Ok(())
@@ -81,6 +89,7 @@ mod tests {
     fn what_cannot_be_saved_is_kept_alive() {
         let mut session = Session::new();
         let server = &mut session.server;
+        server.env.config.dbfilename = b"/no/such/folder/dump.rdb".to_vec();
         assert_eq!(server.shut_down(ShutdownFlags::SAVE), Err(CannotSave));
         assert_eq!(server.shutdown.exit, None);
         assert_eq!(server.shut_down(ShutdownFlags::SAVE | ShutdownFlags::FORCE), Ok(()));

@@ -33,9 +33,9 @@ impl Default for Session {
 }
 
 impl Session {
-    /// A server with the default configuration, but that DEBUG is allowed.
+    /// A server with the default configuration, but that DEBUG is allowed and there are no save points.
     pub fn new() -> Session {
-        Session::with(Config { enable_debug_command: Allow::Yes, ..Config::default() })
+        Session::with(Config { enable_debug_command: Allow::Yes, save: Vec::new(), ..Config::default() })
     }
 
     /// A server with this configuration.

@@ -29,6 +29,7 @@
 //! | [`host`] | what `/proc` and `uname` tell: memory, CPU time, names |
 //! | [`locale`] | the order of texts |
 //! | [`disk`] | files, through a trait that tests can crash |
+//! | [`writeback`] | written bytes on their way to the disk |
 //! | [`process`] | daemon, pid file, fork, limits, affinity, OOM score, restart |
 //! | [`title`] | the process title that `ps` shows |
 //! | [`supervise`] | systemd and upstart |
@@ -50,3 +51,4 @@ pub mod signals;
 pub mod supervise;
 pub mod threads;
 pub mod title;
+pub mod writeback;

@@ -6,6 +6,7 @@
 use super::db_index;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
+use crate::persist::child::Purpose;
 use crate::resp::Args;
 use crate::server::Server;
 use crate::util::number;
@@ -48,7 +49,14 @@ pub static FLUSHALL: Command = Command::server("FLUSHALL", flushall)
 
 fn flushall(ctx: &mut Ctx<'_>) -> CmdResult {
     let all: Vec<usize> = (0..ctx.server.dbs.len()).collect();
-    flush(ctx, &all)
+    let flow = flush(ctx, &all)?;
+    // What it would write is not wanted any more.
+    ctx.server.stop_child(Purpose::Rdb);
+    if !ctx.server.env.config.save.is_empty() {
+        // An empty one, so that nothing comes back. Whether it could be written is in the log.
+        let _ = ctx.server.save_now();
+    }
+    Ok(flow)
 }
 
 /// Whether ASYNC is asked for, by word or by configuration.

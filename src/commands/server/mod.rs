@@ -9,6 +9,7 @@ pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod monitor;
+pub mod save;
 pub mod shutdown;
 pub mod slowlog;
 pub mod time;
@@ -25,6 +26,9 @@ pub static COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &monitor::MONITOR,
+    &save::BGSAVE,
+    &save::LASTSAVE,
+    &save::SAVE,
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,

@@ -8,8 +8,7 @@ use crate::config::special::{lists, texts};
 const LOADING_INTERVAL_MIN_BYTES: i64 = 1024;
 
 pub(super) static PARAMS: &[Param] = &[
-    // Upstream's default is "3600 1 300 100 60 10000". A server without snapshots must not claim to take them.
-    Param::new("save", Kind::Special(&lists::SAVE), "").flag(Flags::MULTI_ARG).absent("snapshots"),
+    Param::new("save", Kind::Special(&lists::SAVE), "3600 1 300 100 60 10000").flag(Flags::MULTI_ARG),
     boolean("stop-writes-on-bgsave-error", field!(stop_writes_on_bgsave_error), "yes"),
     boolean("rdbcompression", field!(rdbcompression), "yes"),
     boolean("rdbchecksum", field!(rdbchecksum), "yes").immutable(),

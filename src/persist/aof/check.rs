@@ -384,10 +384,8 @@ impl Tool<'_> {
             return Ok(Verdict::Valid);
         }
         let name = &subject.name;
-        let analyzed = format!(
-            "AOF analyzed: filename={name}, size={len}, ok_up_to={good_to}, ok_up_to_line={}, diff={diff}",
-            self.line
-        );
+        let analyzed =
+            format!("AOF analyzed: filename={name}, size={len}, ok_up_to={good_to}, ok_up_to_line={}, diff={diff}", self.line);
         self.say(analyzed);
         if diff == 0 {
             return Ok(Verdict::Valid);
@@ -557,7 +555,10 @@ mod tests {
             (format!("{SET}{EXEC}{SET}"), at("29", "Unexpected EXEC in AOF /data/x", damaged(80, 33, 11))),
             (format!("{MULTI}{SET}{MULTI}{SET}"), at("38", "Unexpected MULTI in AOF /data/x", damaged(96, 0, 14))),
             (format!("{SET}*2\r\n$a\r\nfoo"), at("25", "Expected \\r\\n, got: 610d", damaged(44, 33, 9))),
-            (format!("{SET}*3\r\n$3\r\nset\r\n$3\r\nfooXX$1\r\n1\r\n"), at("32", "Expected \\r\\n, got: 5858", damaged(62, 33, 12))),
+            (
+                format!("{SET}*3\r\n$3\r\nset\r\n$3\r\nfooXX$1\r\n1\r\n"),
+                at("32", "Expected \\r\\n, got: 5858", damaged(62, 33, 12)),
+            ),
             (format!("{SET}*3\r\n$3\r\nset\r\n"), damaged(46, 33, 11)),
             (format!("{SET}*3\r\n$3"), at("25", "Expected \\r\\n, got: 000a", damaged(39, 33, 9))),
             (format!("{SET}*3\r\n+3\r\nset\r\n"), at("25", "Expected prefix '$', got: '+'", damaged(46, 33, 9))),

@@ -289,7 +289,7 @@ impl Server {
     pub fn switch_aof(&mut self, on: bool) -> Result<(), Failed> {
         match (on, self.aof.state) {
             // What is being loaded is loaded first.
-            _ if self.env.loading => Ok(()),
+            _ if self.loading.is_some() => Ok(()),
             (true, State::Off) => self.start_appending(),
             (false, State::On | State::WaitRewrite) => {
                 self.stop_appending();

@@ -27,9 +27,12 @@ use crate::dispatch::table::Cmd;
 use crate::keyspace::db::HashHint;
 use crate::net::ClientId;
 use crate::net::connection::Connection;
+use crate::persist::rdb;
+use crate::persist::rdb::load::How;
+use crate::persist::rdb::source::Error;
 use crate::resp::parse::{self, Limits, Partial, Step};
 use crate::resp::{Args, OwnedArgs, Reply, Span};
-use crate::server::Server;
+use crate::server::{Server, loading};
 use crate::sys::disk::{DiskFile, Open};
 use crate::util::hash::hash;
 
@@ -39,8 +42,10 @@ const READ_BYTES: usize = 1 << 20;
 const WINDOW: usize = 64;
 /// The longest command: what its words are named by counts in 32 bits.
 const COMMAND_BYTES_MAX: usize = u32::MAX as usize;
+/// Clients wait no longer than this while commands are loaded, in ns.
+const TURN_NS: u64 = 5_000_000;
 /// Bytes that snapshots begin with.
-const SNAPSHOT_MAGIC: &[u8] = b"REDIS";
+const SNAPSHOT_MAGIC: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 
 const LIMITS: Limits = Limits { bulk_max: u32::MAX as i64, authenticated: true };
 
@@ -56,6 +61,8 @@ enum Trouble {
     UnknownCommand(Vec<u8>),
     Forbidden(Vec<u8>),
     BadSnapshot,
+    /// The server was told to end.
+    Ending,
     Io(io::Error),
 }
 
@@ -115,8 +122,8 @@ impl Server {
     ///
     /// # Errors
     /// Something of it can't be loaded, or is not to be loaded.
-    pub fn load_aof(&mut self) -> Result<bool, Failed> {
-        self.upgrade_old_aof()?;
+    pub fn load_aof(&mut self) -> Result<bool, loading::Failed> {
+        self.upgrade_old_aof().map_err(|_| loading::Failed::Damaged)?;
         let files: Vec<File> = self.aof.manifest.files().cloned().collect();
         if files.is_empty() {
             return Ok(false);
@@ -129,31 +136,32 @@ impl Server {
                 Err(error) => {
                     let shown = String::from_utf8_lossy(&file.name);
                     log::warn!("The append log file {shown} doesn't exist: {}", reason(&error));
-                    return Err(Failed);
+                    return Err(loading::Failed::Missing);
                 }
             }
         }
         let dirty = self.env.fx.dirty;
         self.env.loading = true;
         self.update_propagation();
+        self.begin_loading(total_bytes);
         let client = self.add_client(Connection::None);
-        let loaded = self.load_files(client, &files, total_bytes);
+        let loaded = self.load_files(client, &files);
         self.close_client(client);
         self.env.loading = false;
         self.env.fx.dirty = dirty;
-        self.look_for_expiries();
+        self.end_loading();
         self.update_propagation();
         loaded.map(|()| true)
     }
 
-    fn load_files(&mut self, client: ClientId, files: &[File], total_bytes: u64) -> Result<(), Failed> {
+    fn load_files(&mut self, client: ClientId, files: &[File]) -> Result<(), loading::Failed> {
         let has_base = self.aof.manifest.base.is_some();
         let mut done_bytes = 0;
         self.aof.current_bytes = 0;
         for (index, file) in files.iter().enumerate() {
             let (is_base, is_last) = (has_base && index == 0, index + 1 == files.len());
             let began_ns = self.clock.tick();
-            let len = self.load_file(client, file, is_last, done_bytes, total_bytes)?;
+            let len = self.load_file(client, file, is_last, done_bytes)?;
             let seconds = (self.clock.tick() - began_ns) as f64 / 1e9;
             if len > 0 {
                 let kind = if is_base { "base" } else { "incr" };
@@ -176,12 +184,12 @@ impl Server {
     }
 
     /// Loads one file; returns its length, without what was cut off.
-    fn load_file(&mut self, client: ClientId, file: &File, is_last: bool, before: u64, total: u64) -> Result<u64, Failed> {
+    fn load_file(&mut self, client: ClientId, file: &File, is_last: bool, before: u64) -> Result<u64, loading::Failed> {
         let shown = String::from_utf8_lossy(&file.name).into_owned();
         let place = path(&self.env.config, &file.name);
         let opened = self.disk.open(&place, Open::Read).map_err(|error| {
             log::warn!("Fatal error: can't open the append log file {shown} for reading: {}", reason(&error));
-            Failed
+            loading::Failed::Unreadable
         })?;
         // Each file begins in the first database.
         if let Some(client) = self.clients.get_mut(client) {
@@ -189,7 +197,7 @@ impl Server {
         }
         let old_style = file.name == self.env.config.appendfilename;
         let mut good_to = 0;
-        let outcome = self.load_stream(client, opened, old_style, &shown, &mut good_to, (before, total));
+        let outcome = self.load_stream(client, opened, old_style, &mut good_to, before);
         let Err(trouble) = outcome else { return Ok(good_to) };
         match trouble {
             Trouble::Truncated { in_transaction } => {
@@ -197,7 +205,7 @@ impl Server {
                     log::warn!("Revert incomplete MULTI/EXEC transaction in AOF file {shown}");
                 }
                 if self.env.config.aof_load_truncated && is_last {
-                    return self.cut_off(&place, &shown, good_to);
+                    return self.cut_off(&place, &shown, good_to).map_err(|_| loading::Failed::Damaged);
                 }
                 if self.env.config.aof_load_truncated {
                     log::warn!("Fatal error: the truncated file is not the last file");
@@ -223,12 +231,13 @@ impl Server {
                 log::warn!("Error reading the RDB preamble of the AOF file {shown}, AOF loading aborted");
             }
             Trouble::BadSnapshot => log::warn!("Error reading the RDB base file {shown}, AOF loading aborted"),
+            Trouble::Ending => return Err(loading::Failed::Ending),
             Trouble::Io(error) => {
                 log::warn!("Unrecoverable error reading the append only file {shown}: {}", reason(&error));
             }
         }
         log::warn!("The append only file {shown} is good up to offset {good_to}");
-        Err(Failed)
+        Err(loading::Failed::Damaged)
     }
 
     /// Shortens the last file to what is whole.
@@ -253,16 +262,15 @@ impl Server {
         client: ClientId,
         file: Arc<dyn DiskFile>,
         old_style: bool,
-        shown: &str,
         good_to: &mut u64,
-        (before, total): (u64, u64),
+        before: u64,
     ) -> Result<(), Trouble> {
         let mut reader = Reader::new(file, 0);
         reader.read_more()?;
-        if reader.buf.starts_with(SNAPSHOT_MAGIC) {
+        if SNAPSHOT_MAGIC.iter().any(|magic| reader.buf.starts_with(magic)) {
             let what = if old_style { "preamble from AOF file" } else { "base file on AOF loading" };
             log::info!("Reading RDB {what}...");
-            let end = self.load_snapshot_part(&reader.file, shown)?;
+            let end = self.load_snapshot_part(&reader.file)?;
             *good_to = end;
             if old_style {
                 log::info!("Reading the remaining AOF tail...");
@@ -275,6 +283,8 @@ impl Server {
         let mut window: Vec<Parsed> = Vec::with_capacity(WINDOW);
         let mut transaction: Option<Vec<OwnedArgs>> = None;
         let mut reply = Reply::new();
+        let mut turn_at = before + u64::from(self.env.config.loading_process_events_interval_bytes);
+        let mut turn_at_ns = self.clock.tick() + TURN_NS;
         loop {
             spans.clear();
             window.clear();
@@ -290,7 +300,14 @@ impl Server {
                     *good_to = parsed.end;
                 }
             }
-            self.loading_progress(before + reader.offset + reader.pos as u64, total);
+            let done_bytes = before + reader.offset + reader.pos as u64;
+            if done_bytes >= turn_at || self.clock.now_ns >= turn_at_ns {
+                turn_at = done_bytes + u64::from(self.env.config.loading_process_events_interval_bytes);
+                if !self.loading_turn(done_bytes) {
+                    return Err(Trouble::Ending);
+                }
+                turn_at_ns = self.clock.now_ns + TURN_NS;
+            }
             if let Some(trouble) = trouble {
                 return Err(trouble);
             }
@@ -423,12 +440,20 @@ impl Server {
         }
     }
 
-    /// Some of the log has been loaded.
-    fn loading_progress(&mut self, _done_bytes: u64, _total_bytes: u64) {}
-
     /// Loads the snapshot that a file begins with; returns where it ends.
-    fn load_snapshot_part(&mut self, _file: &Arc<dyn DiskFile>, _shown: &str) -> Result<u64, Trouble> {
-        Err(Trouble::BadSnapshot)
+    fn load_snapshot_part(&mut self, file: &Arc<dyn DiskFile>) -> Result<u64, Trouble> {
+        file.seek(0).map_err(Trouble::Io)?;
+        self.snapshots.functions.clear();
+        // When its keys go, the log says.
+        let how = How { merge: false, keep_expired: true };
+        match rdb::load::load(self, file.clone(), how) {
+            Ok(loaded) => Ok(loaded.bytes),
+            Err(failure) if matches!(failure.error, Error::Interrupted) => Err(Trouble::Ending),
+            Err(failure) => {
+                log::warn!("Internal error in RDB reading offset {}: {}", failure.offset, failure.error);
+                Err(Trouble::BadSnapshot)
+            }
+        }
     }
 
     /// Takes over the log of a server older than 7.0: one file, beside the folder instead of in it. It becomes the base.

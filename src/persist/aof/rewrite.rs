@@ -15,6 +15,7 @@ use crate::encoding::listpack::Elem;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::{Database, Ref};
 use crate::persist::child::{Child, Outcome, Purpose, Report};
+use crate::persist::rdb::save;
 use crate::resp::request;
 use crate::server::Server;
 use crate::sys::disk::{self, Disk, DiskFile, Open};
@@ -46,6 +47,8 @@ pub struct Rewrite {
     pub count: u64,
     pub failures_in_a_row: u64,
     pub last_cow_bytes: u64,
+    /// Whether the child that is at it writes a snapshot.
+    as_rdb: bool,
     /// No rewrite is started by itself before, in unix ms.
     limited_until_ms: u64,
     delay_minutes: u64,
@@ -60,7 +63,7 @@ impl Server {
 
     /// Whether a base is written as a snapshot.
     pub(super) fn base_is_rdb(&self) -> bool {
-        false
+        self.env.config.aof_use_rdb_preamble
     }
 
     /// Starts a child that writes a new base.
@@ -76,6 +79,7 @@ impl Server {
             self.aof.rewrite.failed = true;
             return Err(Failed);
         }
+        self.aof.rewrite.as_rdb = self.base_is_rdb();
         let forked = self.start_child(Purpose::AofRewrite, |server, report| {
             let temp = server.temp_base_path(std::process::id() as i32);
             match server.write_base(&temp, report) {
@@ -189,7 +193,7 @@ impl Server {
     fn finish_aof_rewrite(&mut self, temp: &Path) -> Result<(), Failed> {
         let prefix = self.env.config.appendfilename.clone();
         let mut manifest = self.aof.manifest.clone();
-        let base = manifest.next_base(&prefix, self.base_is_rdb());
+        let base = manifest.next_base(&prefix, self.aof.rewrite.as_rdb);
         let place = path(&self.env.config, &base.name);
         if let Err(error) = self.disk.rename(temp, &place) {
             log::warn!(
@@ -301,7 +305,7 @@ impl Server {
             return true;
         }
         rewrite.limited_until_ms = 0;
-        false
+        self.env.config.aof_use_rdb_preamble
     }
 
     /// Writes the dataset as it is now to a file, and syncs it.
@@ -310,7 +314,11 @@ impl Server {
     /// What the disk says; the file is gone then.
     pub(super) fn write_base(&mut self, place: &Path, report: &mut Report) -> io::Result<()> {
         let disk = self.disk.clone();
-        let written = self.write_base_as_commands(&*disk, place, report);
+        let written = if self.base_is_rdb() {
+            save::to_file(self, place, save::Use::AofBase, report).map_err(io::Error::other)
+        } else {
+            self.write_base_as_commands(&*disk, place, report)
+        };
         if written.is_err() {
             let _ = disk.unlink(place);
         }
@@ -324,7 +332,7 @@ impl Server {
         if config.aof_timestamp_enabled {
             out.buf.extend_from_slice(annotation(self.env.now_ms / 1000).as_bytes());
         }
-        let delay_us = config.rdb_key_save_delay_us.max(0) as u64;
+        let delay_us = config.rdb_key_save_delay_us;
         for (index, db) in self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             out.command(&[b"SELECT", itoa::Buffer::new().format(index).as_bytes()]);
             out.database(db, delay_us, report)?;
@@ -346,13 +354,11 @@ impl Writer {
         request::request(&mut self.buf, words.iter().copied());
     }
 
-    fn database(&mut self, db: &Database, delay_us: u64, report: &mut Report) -> io::Result<()> {
-        for entry in db.iter() {
+    fn database(&mut self, db: &Database, delay_us: i32, report: &mut Report) -> io::Result<()> {
+        for (index, entry) in db.iter().enumerate() {
             self.entry(entry)?;
             report.key_done();
-            if delay_us > 0 {
-                std::thread::sleep(std::time::Duration::from_micros(delay_us));
-            }
+            save::delay(delay_us, index as u64 + 1);
         }
         Ok(())
     }

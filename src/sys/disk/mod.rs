@@ -56,6 +56,8 @@ pub trait DiskFile: Send + Sync {
     }
     /// Tells the kernel that the file's bytes will not be read again soon. A hint: nothing depends on it.
     fn drop_cache(&self) {}
+    /// Tells the kernel to begin writing these bytes to the disk, so that a later sync has less to wait for. A hint, too.
+    fn write_back(&self, _from: u64, _len: u64) {}
 }
 
 /// Where files are.
@@ -186,6 +188,10 @@ impl DiskFile for RealFile {
     fn drop_cache(&self) {
         use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
         let _ = posix_fadvise(&self.0, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
+
+    fn write_back(&self, from: u64, len: u64) {
+        super::writeback::begin(&self.0, from, len);
     }
 }
 

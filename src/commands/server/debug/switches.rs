@@ -35,6 +35,12 @@ pub fn pause_cron(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
+pub fn skip_checksums(ctx: &mut Ctx<'_>) -> CmdResult {
+    ctx.server.env.skip_checksums = loose_integer_at(ctx.args, 2) != 0;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
 /// Stops the tables from moving elements that need not be moved.
 pub fn dict_resizing(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.server.resizing_disabled = loose_integer_at(ctx.args, 2) == 0;

@@ -1,22 +1,52 @@
 //! What INFO tells of persistence, replication, modules and the cluster: each as a server with that part at rest shows it.
 
-use super::Report;
+use super::{Report, ratio};
 use crate::persist::aof::State;
 use crate::persist::child::Purpose;
 use crate::server::Server;
 
 pub fn persistence(server: &mut Server, out: &mut Report) {
-    out.zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
-    out.field("current_fork_perc", "0.00");
-    out.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    server.look_after_child();
+    out.field("loading", u8::from(server.loading.is_some()));
+    out.zeros(&["async_loading"]);
+    let child = server.children.current.as_ref();
+    let progress = child.map(|child| child.progress).unwrap_or_default();
+    out.field("current_cow_peak", progress.cow_peak_bytes);
+    out.field("current_cow_size", progress.cow_bytes);
+    let told_ns = child.map_or(0, |child| child.told_ns);
+    let age_ns = if told_ns == 0 { 0 } else { server.clock.now_ns.saturating_sub(told_ns) };
+    out.field("current_cow_size_age", age_ns / 1_000_000_000);
+    let keys_total = child.map_or(0, |child| child.keys_total);
+    out.line(format_args!("current_fork_perc:{:.2}", ratio(progress.keys as usize, keys_total as usize) * 100.0));
+    out.field("current_save_keys_processed", progress.keys);
+    out.field("current_save_keys_total", keys_total);
     out.field("rdb_changes_since_last_save", server.env.fx.dirty);
-    out.field("rdb_bgsave_in_progress", 0);
-    out.field("rdb_last_save_time", server.process.start_time_s);
-    out.field("rdb_last_bgsave_status", "ok");
-    out.field("rdb_last_bgsave_time_sec", -1);
-    out.field("rdb_current_bgsave_time_sec", -1);
-    out.zeros(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]);
+    let saving = child.filter(|child| child.purpose == Purpose::Rdb);
+    let snapshots = &server.snapshots;
+    out.field("rdb_bgsave_in_progress", u8::from(saving.is_some()));
+    out.field("rdb_last_save_time", snapshots.last_save_s);
+    out.field("rdb_last_bgsave_status", if snapshots.last_ok { "ok" } else { "err" });
+    let seconds = |s: Option<u64>| s.map_or(-1, |s| s as i64);
+    out.field("rdb_last_bgsave_time_sec", seconds(snapshots.last_duration_s));
+    let running_s = saving.map(|child| server.env.now_ms.saturating_sub(child.started_ms) / 1000);
+    out.field("rdb_current_bgsave_time_sec", seconds(running_s));
+    out.field("rdb_saves", snapshots.saves);
+    out.field("rdb_last_cow_size", snapshots.last_cow_bytes);
+    out.field("rdb_last_load_keys_expired", snapshots.keys_expired);
+    out.field("rdb_last_load_keys_loaded", snapshots.keys_loaded);
     append_only_file(server, out);
+    if let Some(loading) = &server.loading {
+        let (loaded, total) = (loading.loaded_bytes, loading.total_bytes);
+        out.field("loading_start_time", loading.started_s);
+        out.field("loading_total_bytes", total);
+        out.field("loading_rdb_used_mem", loading.used_mem_bytes);
+        out.field("loading_loaded_bytes", loaded);
+        out.line(format_args!("loading_loaded_perc:{:.2}", ratio(loaded as usize, total as usize) * 100.0));
+        let elapsed_s = (server.env.now_ms / 1000).saturating_sub(loading.started_s);
+        // As fast as so far.
+        let eta_s = (elapsed_s * total.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
+        out.field("loading_eta_seconds", eta_s);
+    }
 }
 
 /// The fields of the append only file: some always, the others while there is one.
