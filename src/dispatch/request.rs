@@ -231,6 +231,7 @@ impl Server {
         }
         if self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
+            self.send_unit(false);
             if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
                 return refuse(CmdError::OOM);
             }

@@ -16,7 +16,6 @@ impl Server {
                 Effect::Lapsed { db, key } => self.key_touched(db, &key, true),
                 Effect::Ready { db, key, kind: _ } => self.blocked.key_ready(db, key),
                 Effect::Event { db, class: _, name, key } => self.notify(db, name, &key),
-                Effect::Propagate { .. } => {}
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use bitflags::bitflags;
 
+use super::unit::Unit;
 use super::value::Type;
 use crate::config::values::KeyspaceEvents;
 
@@ -70,8 +71,6 @@ pub enum Effect {
     Ready { db: usize, key: Box<[u8]>, kind: Type },
     /// A keyspace event.
     Event { db: usize, class: Class, name: &'static str, key: Box<[u8]> },
-    /// A command to propagate beside or instead of the one that ran.
-    Propagate { db: usize, words: Vec<Box<[u8]>> },
 }
 
 /// What the running command has caused so far.
@@ -86,6 +85,8 @@ pub struct Effects {
     /// The events that are published.
     heard: KeyspaceEvents,
     list: Vec<Effect>,
+    /// What goes to the log and to replicas.
+    pub unit: Unit,
     replaced: bool,
 }
 
@@ -104,13 +105,19 @@ impl Effects {
 
     /// The effects so far, which are thereby settled; the order is the order they happened in.
     pub fn take(&mut self) -> Vec<Effect> {
-        self.replaced = false;
         std::mem::take(&mut self.list)
     }
 
-    /// Whether the running command said what to propagate instead of itself.
-    pub fn replaced(&self) -> bool {
-        self.replaced
+    /// Whether somebody is to be sent what commands do.
+    #[inline]
+    pub fn propagates(&self) -> bool {
+        self.interest.contains(Interest::PROPAGATE)
+    }
+
+    /// Whether the command that has run said what to propagate instead of itself. The next one has not.
+    #[inline]
+    pub fn take_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaced)
     }
 
     /// Some client waits for a value of this type, or none does.
@@ -160,9 +167,18 @@ impl Effects {
     /// the command as given would not have the same result elsewhere or later (random picks, relative times).
     #[inline]
     pub fn propagate(&mut self, db: usize, words: &[&[u8]]) {
-        if self.interest.contains(Interest::PROPAGATE) {
+        if self.propagates() {
             self.replaced = true;
-            self.list.push(Effect::Propagate { db, words: words.iter().map(|&word| word.into()).collect() });
+            self.unit.push(db, words.iter().copied());
+        }
+    }
+
+    /// Propagates `words` beside the command that runs, before it: what happened to other keys on the way (expiry,
+    /// eviction).
+    #[inline]
+    pub fn propagate_beside(&mut self, db: usize, words: &[&[u8]]) {
+        if self.propagates() {
+            self.unit.push(db, words.iter().copied());
         }
     }
 
@@ -184,7 +200,7 @@ mod tests {
         fx.ready(0, b"k", Type::List);
         fx.event(0, Class::Generic, "del", b"k");
         fx.propagate(0, &[b"DEL", b"k"]);
-        assert!(fx.is_empty() && !fx.replaced());
+        assert!(fx.is_empty() && fx.unit.is_empty() && !fx.take_replaced());
     }
 
     #[test]
@@ -194,11 +210,20 @@ mod tests {
         fx.event(1, Class::Set, "sadd", b"k");
         fx.event(1, Class::List, "lpush", b"k");
         fx.touched(1, b"k");
-        fx.propagate(1, &[b"DEL", b"k"]);
-        assert!(fx.replaced());
         let list = fx.take();
         assert!(matches!(list[0], Effect::Event { .. }) && matches!(list[1], Effect::Touched { .. }));
-        assert!(matches!(&list[2], Effect::Propagate { db: 1, words } if words.len() == 2));
-        assert!(fx.is_empty() && !fx.replaced());
+        assert!(fx.is_empty());
+    }
+
+    #[test]
+    fn what_is_propagated_instead_and_beside() {
+        let mut fx = Effects { interest: Interest::PROPAGATE, ..Effects::default() };
+        fx.propagate_beside(1, &[b"DEL", b"gone"]);
+        assert!(!fx.take_replaced());
+        fx.propagate(1, &[b"DEL", b"k"]);
+        assert!(fx.take_replaced() && !fx.take_replaced());
+        assert_eq!(fx.unit.len(), 2);
+        fx.propagate_nothing();
+        assert!(fx.take_replaced());
     }
 }

@@ -132,6 +132,8 @@ pub struct Client {
     pub net_input_bytes: u64,
     pub net_output_bytes: u64,
     pub commands: u64,
+    /// How far the append only file has to be safe for this client's changes to be.
+    pub log_end: u64,
     /// Id of the command it ran last, in the command table.
     pub last_command: Option<u16>,
     /// Bytes of arguments of the request that is being parsed or run.
@@ -165,6 +167,7 @@ impl Client {
             net_input_bytes: 0,
             net_output_bytes: 0,
             commands: 0,
+            log_end: 0,
             last_command: None,
             argv_bytes: 0,
             reply_peak: 0,

@@ -127,6 +127,7 @@ impl Server {
     pub fn continue_eviction(&mut self) {
         if self.memory.evicting {
             self.make_room();
+            self.send_unit(false);
         }
     }
 

@@ -39,11 +39,13 @@ use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
 use crate::dispatch::context::Db;
 use crate::dispatch::flags::Flag;
+use crate::dispatch::propagate::Stream;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::aof::Aof;
 use crate::persist::child::Children;
 use crate::persist::snapshots::Snapshots;
 use crate::pubsub::PubSub;
@@ -138,6 +140,10 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
+    pub aof: Aof,
+    pub stream: Stream,
+    /// Whether a transaction is being run.
+    pub in_transaction: bool,
     pub snapshots: Snapshots,
     /// While data are being loaded.
     pub loading: Option<loading::Loading>,
@@ -177,6 +183,9 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
+            aof: Aof::default(),
+            stream: Stream::default(),
+            in_transaction: false,
             snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
             loading: None,
             resizing_disabled: false,

@@ -6,7 +6,6 @@
 use super::db_index;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
-use crate::keyspace::Type;
 use crate::persist::child::Purpose;
 use crate::resp::Args;
 use crate::server::Server;
@@ -85,7 +84,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
         ctx.reply.ok();
         return Ok(Flow::Done);
     }
-    Ok(Flow::Block(Box::new(Wait { keys: Vec::new(), kind: Type::String, timeout_ms: 0, denied: Nothing::Null })))
+    Ok(Flow::Block(Box::new(Wait::without_keys(Until::Reclaimed, 0))))
 }
 
 impl Server {
