@@ -26,11 +26,9 @@ fn main() -> ExitCode {
     if name.ends_with(b"check-aof") {
         return check_aof(&called_as, args.map(OsStringExt::into_vec).collect());
     }
-    for tool in ["sentinel"] {
-        if name.ends_with(tool.as_bytes()) {
-            eprintln!("This build of Redoubt does not contain redis-{tool}.");
-            return ExitCode::FAILURE;
-        }
+    if name.ends_with(b"sentinel") {
+        eprintln!("This build of Redoubt does not contain redis-sentinel.");
+        return ExitCode::FAILURE;
     }
     let args: Vec<Text> = args.map(OsStringExt::into_vec).collect();
     match config::parse_args(&args) {
