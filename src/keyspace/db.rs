@@ -61,6 +61,8 @@ pub struct Env {
     pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// Set while the dataset is loaded: no key is due before all of it is there.
+    pub loading: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
     pub next_expiry_ms: u64,
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
@@ -84,6 +86,7 @@ impl Env {
             no_touch: false,
             clocks_frozen: false,
             expiry_paused: false,
+            loading: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
@@ -133,7 +136,7 @@ impl Db<'_> {
         let hash = self.env.hash(key);
         let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
         match self.data.at(loc).expiry_ms() {
-            Some(when) if self.env.now_ms > when => {
+            Some(when) if self.env.now_ms > when && !self.env.loading => {
                 if !self.env.expiry_paused {
                     self.expire_at(hash, loc);
                 }
@@ -162,9 +165,9 @@ impl Db<'_> {
         let entry = self.data.remove(hash, loc);
         self.env.stats.expired += 1;
         self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.lapsed(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
 
@@ -175,8 +178,8 @@ impl Db<'_> {
         let lazily = self.env.config.lazyfree_lazy_eviction;
         self.env.stats.evicted += 1;
         let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
+        self.env.fx.lapsed(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
         if self.discard(entry, lazily) { bytes } else { 0 }

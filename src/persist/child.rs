@@ -417,8 +417,9 @@ impl Server {
     /// What follows from a child's end, by its purpose.
     fn child_ended(&mut self, child: &Child, outcome: Outcome) {
         match child.purpose {
+            Purpose::AofRewrite => self.aof_rewrite_ended(child, outcome),
             Purpose::Rdb => self.background_save_ended(child, outcome),
-            Purpose::AofRewrite | Purpose::Replica => {}
+            Purpose::Replica => {}
         }
     }
 }

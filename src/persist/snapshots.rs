@@ -181,6 +181,6 @@ impl Server {
                  error.",
             ));
         }
-        None
+        self.aof_refusal()
     }
 }

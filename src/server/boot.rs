@@ -165,6 +165,22 @@ fn begin(sources: &Sources) -> Result<(Box<Server>, Signals), Failed> {
 
 /// Loads what there is on the disk.
 fn load_data(server: &mut Server) -> Result<(), Failed> {
+    // Where the append only file ends is needed even if it is not loaded: it may be begun again.
+    server.read_aof_manifest().map_err(|_| Failed)?;
+    if server.env.config.appendonly {
+        match server.load_log() {
+            Ok(()) => {}
+            // A server that was told to end goes through the loop's end.
+            Err(loading::Failed::Ending) => return Ok(()),
+            Err(_) => return Err(Failed),
+        }
+    } else {
+        load_snapshot(server)?;
+    }
+    server.open_log().map_err(|_| Failed)
+}
+
+fn load_snapshot(server: &mut Server) -> Result<(), Failed> {
     match server.load_snapshot(How::default()) {
         // A server that was told to end goes through the loop's end.
         Ok(_) | Err(loading::Failed::Missing | loading::Failed::Ending) => Ok(()),

@@ -39,13 +39,17 @@ use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
 use crate::dispatch::context::Db;
 use crate::dispatch::flags::Flag;
+use crate::dispatch::propagate::Stream;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::aof::Aof;
 use crate::persist::child::Children;
 use crate::persist::snapshots::Snapshots;
+use crate::pubsub::PubSub;
+use crate::pubsub::tracking::Tracked;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -89,6 +93,10 @@ pub struct Net {
     pub postponed: Vec<ClientId>,
     /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
     pub running: (u64, usize, usize),
+    /// Whose request runs just now.
+    pub current: Option<ClientId>,
+    /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
+    pub pushed_to_lent: bool,
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
@@ -117,6 +125,8 @@ pub struct Server {
     pub clients: Clients,
     pub blocked: Blocked,
     pub watches: Watches,
+    pub pubsub: PubSub,
+    pub tracked: Tracked,
     pub net: Net,
     pub clock: clock::Clock,
     pub pause: pause::Pause,
@@ -130,6 +140,10 @@ pub struct Server {
     pub memory: memory::Memory,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
+    pub aof: Aof,
+    pub stream: Stream,
+    /// Whether a transaction is being run.
+    pub in_transaction: bool,
     pub snapshots: Snapshots,
     /// While data are being loaded.
     pub loading: Option<loading::Loading>,
@@ -154,6 +168,8 @@ impl Server {
             clients: Clients::default(),
             blocked: Blocked::default(),
             watches: Watches::default(),
+            pubsub: PubSub::default(),
+            tracked: Tracked::default(),
             net: Net::default(),
             clock: clock::Clock::start(),
             pause: pause::Pause::default(),
@@ -167,6 +183,9 @@ impl Server {
             memory: memory::Memory::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
+            aof: Aof::default(),
+            stream: Stream::default(),
+            in_transaction: false,
             snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
             loading: None,
             resizing_disabled: false,
@@ -213,6 +232,7 @@ impl Server {
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
         self.memory_configured();
+        self.update_listening();
         self.update_gate();
     }
 

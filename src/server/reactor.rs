@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -33,10 +34,15 @@ impl Server {
     pub fn serve_forever(&mut self, signals: &Signals) -> io::Result<()> {
         let Some(poll) = &self.net.poll else { return Err(io::ErrorKind::NotConnected.into()) };
         poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        self.env.reclaim.on_progress(Box::new(move || {
-            let _ = waker.wake();
-        }));
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let wake = || {
+            let waker = waker.clone();
+            Box::new(move || {
+                let _ = waker.wake();
+            })
+        };
+        self.env.reclaim.on_progress(wake());
+        self.aof.syncer.on_progress(wake());
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         self.process.startup_memory_bytes = self.memory.meter.used() as u64;
@@ -105,6 +111,9 @@ impl Server {
             // The pause that held them back is over.
             self.serve_ready();
         }
+        self.broadcast_invalidations();
+        self.flush_aof(false);
+        self.serve_logged();
         self.write_all();
         self.close_all();
         self.evict_clients();

@@ -29,6 +29,7 @@ impl Server {
     /// When something that comes first fails and nothing forces the end.
     pub fn shut_down(&mut self, how: ShutdownFlags) -> Result<(), CannotSave> {
         log::info!("User requested shutdown...");
+        self.prepare_aof_for_end(how.contains(ShutdownFlags::FORCE)).map_err(|_| CannotSave)?;
         let wants_saving = how.contains(ShutdownFlags::SAVE) || !self.env.config.save.is_empty();
         if self.has_child_for(Purpose::Rdb) {
             log::warn!("There is a child saving an .rdb. Killing it!");
@@ -84,6 +85,7 @@ impl Server {
 
     /// The last things before the process ends: files that only a running server has are removed.
     pub fn farewell(&mut self) {
+        self.end_aof();
         if let Some(path) = self.pid_file() {
             log::info!("Removing the pid file.");
             let _ = std::fs::remove_file(path);

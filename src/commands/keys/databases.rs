@@ -6,7 +6,6 @@
 use super::db_index;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
-use crate::keyspace::Type;
 use crate::persist::child::Purpose;
 use crate::resp::Args;
 use crate::server::Server;
@@ -74,6 +73,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
     let is_async = is_async(ctx.args, ctx.server.env.config.lazyfree_lazy_user_flush)?;
     let may_wait = ctx.origin == Origin::Client;
     let removed: usize = indices.iter().map(|&index| ctx.server.empty_database(index, is_async || may_wait)).sum();
+    ctx.server.everything_invalid();
     let selected = ctx.client().db as usize;
     let fx = &mut ctx.server.env.fx;
     fx.dirty += removed as u64;
@@ -84,7 +84,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
         ctx.reply.ok();
         return Ok(Flow::Done);
     }
-    Ok(Flow::Block(Box::new(Wait { keys: Vec::new(), kind: Type::String, timeout_ms: 0, denied: Nothing::Null })))
+    Ok(Flow::Block(Box::new(Wait::without_keys(Until::Reclaimed, 0))))
 }
 
 impl Server {

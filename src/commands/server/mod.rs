@@ -1,5 +1,6 @@
 //! The server itself: what it knows of itself and of its commands, and how it is looked into.
 
+pub mod aof;
 pub mod command;
 pub mod config;
 pub mod debug;
@@ -16,6 +17,7 @@ pub mod time;
 use crate::dispatch::command::Command;
 
 pub static COMMANDS: &[&Command] = &[
+    &aof::BGREWRITEAOF,
     &command::COMMAND,
     &config::CONFIG,
     &debug::DEBUG,
@@ -30,4 +32,5 @@ pub static COMMANDS: &[&Command] = &[
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,
+    &aof::WAITAOF,
 ];

@@ -31,7 +31,7 @@ pub(super) static PARAMS: &[Param] = &[
         "524288",
     )
     .hidden(),
-    boolean("appendonly", field!(appendonly), "no").absent("append only file"),
+    boolean("appendonly", field!(appendonly), "no").hook(Hook::AppendOnly),
     Param::new("appendfilename", Kind::Str(field!(appendfilename), texts::check_appendfilename), "appendonly.aof").immutable(),
     Param::new("appenddirname", Kind::Str(field!(appenddirname), texts::check_appenddirname), "appendonlydir").immutable(),
     choice("appendfsync", field!(appendfsync), "everysec").hook(Hook::AppendFsync),

@@ -38,7 +38,7 @@ const fn sub(name: &'static str, min: usize, max: usize, run: ServerHandler) -> 
 }
 
 static TABLE: [Sub; 44] = [
-    sub("AOF-FLUSH-SLEEP", 1, 1, switches::number_accepted),
+    sub("AOF-FLUSH-SLEEP", 1, 1, switches::aof_flush_sleep),
     sub("ASSERT", 0, 0, death::assert),
     sub("CHANGE-REPL-ID", 0, 0, switches::change_repl_id),
     sub("CLIENT-EVICTION", 0, 0, switches::client_eviction),
@@ -54,7 +54,7 @@ static TABLE: [Sub; 44] = [
     sub("HTSTATS-KEY", 1, 2, object::htstats_key),
     sub("LEAK", 1, 1, switches::leak),
     sub("LISTPACK", 1, 1, object::listpack),
-    sub("LOADAOF", 0, 0, no_persistence),
+    sub("LOADAOF", 0, 0, switches::load_aof),
     sub("LOG", 1, 1, switches::log),
     sub("MALLCTL", 1, 2, switches::mallctl),
     sub("MALLCTL-STR", 1, 2, switches::mallctl_str),
@@ -118,10 +118,6 @@ fn accepted(ctx: &mut Ctx<'_>) -> CmdResult {
 
 fn no_cluster(_ctx: &mut Ctx<'_>) -> CmdResult {
     Err(CmdError::text("ERR Debug option only available for cluster mode enabled setup!"))
-}
-
-fn no_persistence(_ctx: &mut Ctx<'_>) -> CmdResult {
-    Err(CmdError::text("ERR this server has no persistence"))
 }
 
 fn help(ctx: &mut Ctx<'_>) -> CmdResult {

@@ -74,6 +74,24 @@ pub fn reply_buffer(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
+/// Sleeps so many us behind each write of the append only file.
+pub fn aof_flush_sleep(ctx: &mut Ctx<'_>) -> CmdResult {
+    let us = super::integer_at(ctx.args, 2)?;
+    ctx.server.aof.flush_sleep_us = u64::try_from(us).unwrap_or(0);
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Throws the dataset away and loads the append only file.
+pub fn load_aof(ctx: &mut Ctx<'_>) -> CmdResult {
+    if ctx.server.reload_aof().is_err() {
+        return Err(CmdError::text("ERR Error trying to load the AOF files, check server logs."));
+    }
+    log::warn!("Append Only File loaded by DEBUG LOADAOF");
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
 /// Says OK to a number that has no meaning here.
 pub fn number_accepted(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.reply.ok();

@@ -1,6 +1,7 @@
 //! What INFO tells of persistence, replication, modules and the cluster: each as a server with that part at rest shows it.
 
 use super::{Report, ratio};
+use crate::persist::aof::State;
 use crate::persist::child::Purpose;
 use crate::server::Server;
 
@@ -33,13 +34,7 @@ pub fn persistence(server: &mut Server, out: &mut Report) {
     out.field("rdb_last_cow_size", snapshots.last_cow_bytes);
     out.field("rdb_last_load_keys_expired", snapshots.keys_expired);
     out.field("rdb_last_load_keys_loaded", snapshots.keys_loaded);
-    out.zeros(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
-    out.field("aof_last_rewrite_time_sec", -1);
-    out.field("aof_current_rewrite_time_sec", -1);
-    out.field("aof_last_bgrewrite_status", "ok");
-    out.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
-    out.field("aof_last_write_status", "ok");
-    out.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    append_only_file(server, out);
     if let Some(loading) = &server.loading {
         let (loaded, total) = (loading.loaded_bytes, loading.total_bytes);
         out.field("loading_start_time", loading.started_s);
@@ -54,13 +49,40 @@ pub fn persistence(server: &mut Server, out: &mut Report) {
     }
 }
 
+/// The fields of the append only file: some always, the others while there is one.
+fn append_only_file(server: &Server, out: &mut Report) {
+    let (aof, rewrite) = (&server.aof, &server.aof.rewrite);
+    let seconds = |time_s: Option<u64>| time_s.map_or(-1, |time_s| i64::try_from(time_s).unwrap_or(i64::MAX));
+    let status = |failed| if failed { "err" } else { "ok" };
+    let now_s = server.env.now_ms / 1000;
+    out.field("aof_enabled", u8::from(aof.state != State::Off));
+    out.field("aof_rewrite_in_progress", u8::from(server.has_child_for(Purpose::AofRewrite)));
+    out.field("aof_rewrite_scheduled", u8::from(rewrite.scheduled));
+    out.field("aof_last_rewrite_time_sec", seconds(rewrite.last_time_s));
+    out.field("aof_current_rewrite_time_sec", seconds(rewrite.started_s.map(|started_s| now_s.saturating_sub(started_s))));
+    out.field("aof_last_bgrewrite_status", status(rewrite.failed));
+    out.field("aof_rewrites", rewrite.count);
+    out.field("aof_rewrites_consecutive_failures", rewrite.failures_in_a_row);
+    out.field("aof_last_write_status", status(aof.fault.is_some()));
+    out.field("aof_last_cow_size", rewrite.last_cow_bytes);
+    out.zeros(&["module_fork_in_progress", "module_fork_last_cow_size"]);
+    if aof.state != State::Off {
+        out.field("aof_current_size", aof.current_bytes);
+        out.field("aof_base_size", aof.base_bytes);
+        out.field("aof_pending_rewrite", u8::from(rewrite.scheduled));
+        out.field("aof_buffer_length", aof.pending_bytes());
+        out.field("aof_pending_bio_fsync", aof.syncer.pending());
+        out.field("aof_delayed_fsync", aof.delayed_syncs);
+    }
+}
+
 pub fn replication(server: &mut Server, out: &mut Report) {
     out.field("role", "master");
     out.field("connected_slaves", 0);
     out.field("master_failover_state", "no-failover");
     out.field("master_replid", &server.process.replication_id);
     out.field("master_replid2", "0".repeat(40));
-    out.field("master_repl_offset", 0);
+    out.field("master_repl_offset", server.stream.offset);
     out.field("second_repl_offset", -1);
     out.field("repl_backlog_active", 0);
     out.field("repl_backlog_size", server.env.config.repl_backlog_size_bytes);
