@@ -24,8 +24,8 @@ pub enum Picks {
 }
 
 impl Picks {
-    /// More repeated elements than this are refused: their number is the client's to choose, whatever there is, and a
-    /// reply of half a gigabyte is the least they make.
+    /// More repeated elements than this are refused where nothing else limits the reply: their number is the client's to
+    /// choose, whatever there is, and a reply of half a gigabyte is the least they make.
     pub const REPEATED_MAX: usize = 1 << 26;
 
     /// Parses the count at argument `index`: different elements if positive, repeated ones if negative.
@@ -47,9 +47,9 @@ impl Picks {
     ///
     /// # Errors
     /// When the count is out of range.
-    pub fn check(self, with_values: bool) -> Result<(), CmdError> {
+    pub fn check(self, with_values: bool, reply: &Reply) -> Result<(), CmdError> {
         let (Picks::Distinct(count) | Picks::Repeated(count)) = self;
-        let too_many = matches!(self, Picks::Repeated(_)) && count > Self::REPEATED_MAX;
+        let too_many = matches!(self, Picks::Repeated(_)) && count > Self::REPEATED_MAX && reply.limit_bytes == 0;
         if too_many || (with_values && count > (i64::MAX / 2) as usize) {
             return Err(CmdError::text("ERR value is out of range"));
         }
@@ -69,9 +69,11 @@ mod tests {
         assert_eq!(parse("-3"), Ok(Picks::Repeated(3)));
         assert_eq!(parse("x"), Err(CmdError::NOT_AN_INTEGER));
         assert!(parse("-9223372036854775808").is_err());
-        assert!(parse("9223372036854775807").unwrap().check(false).is_ok());
-        assert!(parse("9223372036854775807").unwrap().check(true).is_err());
-        assert!(parse("-9223372036854775807").unwrap().check(false).is_err());
-        assert!(parse("-67108864").unwrap().check(true).is_ok());
+        let (endless, limited) = (Reply::new(), Reply { limit_bytes: 1, ..Reply::new() });
+        assert!(parse("9223372036854775807").unwrap().check(false, &endless).is_ok());
+        assert!(parse("9223372036854775807").unwrap().check(true, &endless).is_err());
+        assert!(parse("-9223372036854775807").unwrap().check(false, &endless).is_err());
+        assert!(parse("-9223372036854775807").unwrap().check(false, &limited).is_ok());
+        assert!(parse("-67108864").unwrap().check(true, &endless).is_ok());
     }
 }

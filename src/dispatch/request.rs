@@ -123,6 +123,7 @@ impl Server {
         }
         self.env.no_touch =
             self.clients.get(id).is_some_and(|client| client.has(ClientFlags::NO_TOUCH) && cmd.spec.name != "TOUCH");
+        self.sample_compatibility(id, cmd, args);
         let done = self.call(id, cmd, args, reply, Origin::Client);
         self.env.no_touch = false;
         self.feed_monitors(id, cmd, args, reply);

@@ -206,9 +206,13 @@ impl Client {
         if idle_ms > REPLY_PEAK_MS {
             self.reply_peak = self.pending_output();
         }
-        if self.query.is_empty() && idle_ms > QUERY_BUFFER_IDLE_MS {
+        let silent = idle_ms > QUERY_BUFFER_IDLE_MS;
+        let capacity = self.query.capacity();
+        // Room for a long word that is arriving stays while it does.
+        let needed = self.partial.as_ref().map_or(0, |partial| partial.needed());
+        if self.query.is_empty() && silent {
             self.query = Vec::new();
-        } else if self.query.capacity() > QUERY_BUFFER_BIG && self.query_peak < self.query.capacity() / 2 {
+        } else if capacity > QUERY_BUFFER_BIG && self.query_peak < capacity / 2 && (silent || needed <= capacity / 2) {
             self.query.shrink_to(self.query_peak.max(QUERY_BUFFER_MIN));
         }
     }

@@ -10,6 +10,7 @@ use crate::dispatch::CmdError;
 use crate::persist::child::{Child, Outcome, Purpose};
 use crate::persist::rdb::save::{self, SaveError, Use};
 use crate::server::Server;
+use crate::sys::signals;
 
 /// After a failure the save points wait so long before they try again, in seconds.
 const RETRY_DELAY_S: u64 = 5;
@@ -70,7 +71,9 @@ impl Server {
     pub fn save_now(&mut self) -> Result<(), SaveError> {
         self.snapshots.saves += 1;
         let mut report = crate::persist::child::Report::to_nobody();
+        signals::set_temporary_file(Some(&save::temp_path(std::process::id())));
         let saved = save::to_file(self, &self.snapshot_path(), Use::File, &mut report);
+        signals::set_temporary_file(None);
         if let Err(error) = &saved {
             log::warn!("{error}");
             return saved;

@@ -22,6 +22,8 @@ pub struct Reply {
     pub buf: Vec<u8>,
     /// Whether the client speaks RESP3.
     pub resp3: bool,
+    /// Output from which on its client is closed, in bytes; 0: there is no limit.
+    pub limit_bytes: u64,
 }
 
 impl Reply {
@@ -41,17 +43,31 @@ impl Reply {
         self.buf.is_empty()
     }
 
-    /// Room for `n` more bytes. A long output grows by eighths, not by doubling: what is owned is near what is needed.
+    /// Whether it is so long that its client will be closed: nothing more needs to be written.
     #[inline]
-    fn make_room(&mut self, n: usize) {
+    pub fn is_over_limit(&self) -> bool {
+        self.limit_bytes != 0 && self.buf.len() as u64 >= self.limit_bytes
+    }
+
+    /// Room for `n` more bytes; `false` if they would never be sent.
+    #[inline]
+    fn make_room(&mut self, n: usize) -> bool {
+        self.buf.capacity() - self.buf.len() >= n || self.grow(n)
+    }
+
+    /// A long output grows by eighths, not by doubling: what is owned is near what is needed.
+    #[cold]
+    fn grow(&mut self, n: usize) -> bool {
         const LONG_BYTES: usize = 1 << 20;
-        if self.buf.capacity() - self.buf.len() < n {
-            if self.buf.len() < LONG_BYTES {
-                self.buf.reserve(n);
-            } else {
-                self.buf.reserve_exact(n.max(self.buf.len() / 8));
-            }
+        if self.is_over_limit() {
+            return false;
         }
+        if self.buf.len() < LONG_BYTES {
+            self.buf.reserve(n);
+        } else {
+            self.buf.reserve_exact(n.max(self.buf.len() / 8));
+        }
+        true
     }
 
     /// `prefix`, the number in decimal, CR LF.
@@ -115,7 +131,9 @@ impl Reply {
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.make_room(bytes.len() + 24);
+        if !self.make_room(bytes.len() + 24) {
+            return;
+        }
         self.header(b'$', bytes.len());
         self.buf.extend_from_slice(bytes);
         self.buf.extend_from_slice(b"\r\n");
@@ -321,6 +339,15 @@ mod tests {
             assert_eq!(written(false, write), resp2);
             assert_eq!(written(true, write), resp3);
         }
+    }
+
+    #[test]
+    fn nothing_is_written_far_beyond_the_limit() {
+        let mut reply = Reply { limit_bytes: 1000, ..Reply::default() };
+        for _ in 0..1000 {
+            reply.bulk(&[b'x'; 100]);
+        }
+        assert!(reply.is_over_limit() && reply.buf.capacity() < 3000);
     }
 
     #[test]

@@ -15,12 +15,14 @@ use crate::config::values::Text;
 use crate::config::{self, Config, LoadError, Sources};
 use crate::dispatch::table::{CommandTable, Rename, TableError};
 use crate::net::listener::Listener;
+use crate::persist::rdb::check;
 use crate::persist::rdb::load::How;
 use crate::server::host::{self, Host, absolute};
 use crate::server::listening::{self, Addresses};
 use crate::server::log::{self as lines, Role};
 use crate::server::syslog::Syslog;
 use crate::server::{Server, banner, crash, loading, reconfigure};
+use crate::sys::disk::Open;
 use crate::sys::signals::{self, Signals};
 use crate::sys::{locale, memory, process, title};
 use crate::util::version;
@@ -185,6 +187,10 @@ fn load_snapshot(server: &mut Server) -> Result<(), Failed> {
         Err(failed) => {
             let path = server.snapshot_path();
             if matches!(failed, loading::Failed::Damaged) {
+                if let Ok(file) = server.disk.open(&path, Open::Read) {
+                    let verdict = check::check(&path.display().to_string(), file);
+                    log::warn!(target: lines::RAW, "{}", verdict.report.trim_end());
+                }
                 log::warn!("Terminating server after rdb file reading failure.");
             }
             log::warn!(

@@ -36,7 +36,9 @@ impl Server {
         if self.pause.is_over(self.env.now_ms) {
             self.end_pause();
         }
-        self.net.to_accept = (0..self.net.listeners.len()).collect();
+        for listener in 0..self.net.listeners.len() {
+            self.accept(listener);
+        }
         self.check_clients();
         self.count_all_clients();
         self.look_for_expiries();

@@ -9,6 +9,7 @@ pub mod banner;
 pub mod boot;
 pub mod client_memory;
 pub mod clock;
+pub mod compatibility;
 pub mod crash;
 pub mod cron;
 pub mod expiry;
@@ -88,8 +89,8 @@ pub struct Net {
     pub to_accept: Vec<usize>,
     /// Clients held back by CLIENT PAUSE.
     pub postponed: Vec<ClientId>,
-    /// Whose requests run, and how many bytes of input they are in.
-    pub running: (u64, usize),
+    /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
+    pub running: (u64, usize, usize),
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
@@ -230,7 +231,8 @@ impl Server {
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
             || self.loading.is_some()
-            || self.disk_error().is_some();
+            || self.disk_error().is_some()
+            || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 
     /// Moves the frozen time to the clock's last reading.

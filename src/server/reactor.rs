@@ -58,6 +58,9 @@ impl Server {
             self.thaw_time();
             let began_ns = self.clock.now_ns;
             self.take_events(&events, Some(signals));
+            if self.signal_is_due() {
+                self.take_signal(signals);
+            }
             let commands = self.stats.commands_processed;
             self.net.in_turn = true;
             turn.run(self);

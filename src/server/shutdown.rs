@@ -6,13 +6,15 @@
 use crate::config::values::ShutdownFlags;
 use crate::persist::child::Purpose;
 use crate::server::Server;
-use crate::sys::signals::Signals;
+use crate::sys::signals::{self, Signals};
 
 /// Whether and how the server is to end.
 #[derive(Default)]
 pub struct Shutdown {
     /// The loop ends after this turn, with this exit status.
     pub exit: Option<i32>,
+    /// A signal has come in, and waits for the clock's work to go on.
+    signal_waits: bool,
 }
 
 /// Why the server does not end: the data could not be saved. The reason is in the log.
@@ -48,9 +50,13 @@ impl Server {
         Ok(())
     }
 
-    /// Does what the signal that has come in asks for.
+    /// Does what the signal that has come in asks for; not while the clock's work is at rest, so that it can be called off.
     pub fn take_signal(&mut self, signals: &Signals) {
         use nix::sys::signal::Signal;
+        self.shutdown.signal_waits = self.cron.paused;
+        if self.cron.paused {
+            return;
+        }
         let config = &self.env.config;
         let how = match signals.take() {
             None => return,
@@ -61,6 +67,20 @@ impl Server {
             // The next signal asks anew.
             signals.forget();
         }
+    }
+
+    /// Whether a signal has come in that could not be taken before, and now can.
+    pub fn signal_is_due(&self) -> bool {
+        self.shutdown.signal_waits && !self.cron.paused
+    }
+
+    /// Calls off a shutdown that has been asked for and has not begun; `false` if there is none.
+    pub fn call_off_shutdown(&mut self) -> bool {
+        let called_off = signals::call_off();
+        if called_off {
+            log::warn!("Shutdown manually aborted.");
+        }
+        called_off
     }
 
     /// The last things before the process ends: files that only a running server has are removed.

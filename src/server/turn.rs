@@ -23,6 +23,8 @@ use crate::util::hash::hash;
 
 /// Most bytes read from one client in one go.
 const READ_MAX: usize = 64 * 1024;
+/// Most room made for a request of which only the length of a word has arrived.
+const READ_AHEAD_MAX: usize = (1 << 20) + READ_MAX;
 /// Room for input of all clients of a turn; when it is used up, what is there is executed first.
 const ARENA_BYTES: usize = 1 << 20;
 /// Requests parsed and prefetched before they are run.
@@ -163,7 +165,7 @@ impl Turn {
             // Grows with what has arrived, never with what was announced.
             let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
             let room = wanted.clamp(QUERY_BUFFER_MIN, kept.max(READ_MAX));
-            if wanted > READ_MAX {
+            if wanted > 0 {
                 own.reserve_exact(room);
             }
             own.resize(kept + room, 0);
@@ -325,7 +327,7 @@ impl Turn {
         let id = source.client;
         let Some(mut reply) = server.lend_output(id) else { return };
         let buf = source.bytes(&self.arena);
-        server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin));
+        server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin), reply.buf.capacity());
         let mut stop_at = None;
         for request in requests {
             let args = match &request.body {
@@ -392,7 +394,10 @@ fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
         None if left => {
             let rest = &arena[source.pos..source.end];
             if client.query.capacity() < rest.len() {
-                client.query = Vec::with_capacity(rest.len().max(QUERY_BUFFER_MIN));
+                // A long word will need room for all of it; more than a fixed amount is had only as it arrives.
+                let announced = source.partial.as_ref().map_or(0, |partial| partial.needed());
+                let ahead = if client.has(ClientFlags::AUTHENTICATED) { announced.min(READ_AHEAD_MAX) } else { 0 };
+                client.query = Vec::with_capacity(rest.len().max(QUERY_BUFFER_MIN).max(ahead));
             }
             client.query.extend_from_slice(rest);
         }
@@ -421,6 +426,7 @@ impl Server {
         }
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = reply.resp3;
+        reply.limit_bytes = self.env.config.client_output_buffer_limit.normal.hard_bytes;
         if reply.buf.capacity() == 0 {
             reply.buf = self.net.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(16 * 1024));
         }
@@ -434,6 +440,11 @@ impl Server {
             self.keep_buffer(reply.buf);
             return;
         };
+        if client.has(ClientFlags::CLOSE_ASAP) {
+            // Nothing of this is sent any more, and the memory may be what it is closed for.
+            client.reply.buf = Vec::new();
+            return;
+        }
         // What others wrote to the client meanwhile comes behind.
         reply.buf.append(&mut client.reply.buf);
         client.reply.buf = reply.buf;

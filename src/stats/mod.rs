@@ -40,6 +40,8 @@ pub struct Stats {
     /// By command id.
     pub commands: Vec<CommandStats>,
     pub commands_processed: u64,
+    /// Commands seen that would not work in a cluster.
+    pub cluster_incompatible: u64,
     pub connections_received: u64,
     pub connections_rejected: u64,
     pub net_input_bytes: u64,
@@ -75,6 +77,7 @@ impl Stats {
         Stats {
             commands: (0..command_count).map(|_| CommandStats::default()).collect(),
             commands_processed: 0,
+            cluster_incompatible: 0,
             connections_received: 0,
             connections_rejected: 0,
             net_input_bytes: 0,

@@ -18,7 +18,7 @@ use tikv_jemalloc_ctl::{background_thread, epoch, raw, stats, stats_print, threa
 use tikv_jemalloc_sys as sys;
 
 /// All of the process's Rust memory. It stands here since the counters below are about this one allocator.
-#[global_allocator]
+#[cfg_attr(not(asan), global_allocator)]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// jemalloc with size classes 8 bytes apart (`.cargo/config.toml`).

@@ -50,9 +50,10 @@ pub fn line(server: &Server, client: &Client) -> String {
     let multi = if client.has(ClientFlags::MULTI) { extra.map_or(0, |extra| extra.transaction.queue.len()) as i64 } else { -1 };
     // What runs has its input in the loop's own buffer, of which a read's worth is its share.
     let (query_bytes, query_capacity) = match server.net.running {
-        (id, bytes) if id == client.id && client.query.capacity() == 0 => (bytes, bytes.max(READ_SHARE)),
+        (id, bytes, _) if id == client.id && client.query.capacity() == 0 => (bytes, bytes.max(READ_SHARE)),
         _ => (client.unparsed_bytes(), client.query.capacity()),
     };
+    let lent_bytes = if server.net.running.0 == client.id { server.net.running.2 } else { 0 };
     let events = match client.connection {
         Connection::None => "",
         _ if client.has(ClientFlags::WRITE_BLOCKED) => "rw",
@@ -82,7 +83,7 @@ pub fn line(server: &Server, client: &Client) -> String {
         extra.map_or(0, |extra| extra.transaction.mem_bytes()),
         client.reply_peak.next_power_of_two().clamp(REPLY_BLOCK_MIN, REPLY_BLOCK),
         client.reply_peak.min(REPLY_BLOCK),
-        client.mem_bytes(),
+        client.mem_bytes() + lent_bytes,
     );
     let _ = write!(
         line,

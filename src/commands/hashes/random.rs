@@ -33,7 +33,7 @@ fn hrandfield(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if args.len() > 4 || (with_values && !args.is(3, "WITHVALUES")) {
         return Err(CmdError::SYNTAX);
     }
-    picks.check(with_values)?;
+    picks.check(with_values, reply)?;
     let Some(hash) = db.get::<Hash>(args.at(1))? else {
         reply.array(0);
         return Ok(Flow::Done);
@@ -48,6 +48,9 @@ fn hrandfield(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             // Each draw from a listpack is a walk: more than a few are made from an array.
             let flat: Option<Vec<_>> = hash.as_listpack().filter(|_| count > 4).map(|_| hash.iter().collect());
             for _ in 0..count {
+                if reply.is_over_limit() {
+                    break;
+                }
                 let pair = match &flat {
                     Some(pairs) => rng.choice(pairs).copied(),
                     None => hash.random(&mut rng),

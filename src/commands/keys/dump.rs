@@ -115,7 +115,7 @@ fn restore(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let deep = db.env.config.sanitize_dump_payload != SanitizeDump::No;
     let value = dump::restore(body, family, deep, db.env).map_err(|error| {
         if !matches!(error, Error::Truncated | Error::Empty) {
-            log::warn!("{error}");
+            log::debug!("{error}");
         }
         CmdError::text("ERR Bad data format")
     })?;

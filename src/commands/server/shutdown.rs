@@ -34,6 +34,10 @@ fn shutdown(ctx: &mut Ctx<'_>) -> CmdResult {
     if abort && !how.is_empty() || how.contains(ShutdownFlags::SAVE | ShutdownFlags::NOSAVE) {
         return Err(CmdError::SYNTAX);
     }
+    if abort && ctx.server.call_off_shutdown() {
+        ctx.reply.ok();
+        return Ok(Flow::Done);
+    }
     if abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
     }

@@ -129,7 +129,7 @@ fn srandmember(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
         reply.array(0);
         return Ok(Flow::Done);
     };
-    picks.check(false)?;
+    picks.check(false, reply)?;
     match picks {
         Picks::Distinct(count) => {
             reply.array(count.min(set.len()));
@@ -139,6 +139,9 @@ fn srandmember(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
             reply.array(count);
             let flat = flattened(set, count);
             for _ in 0..count {
+                if reply.is_over_limit() {
+                    break;
+                }
                 let member = match &flat {
                     Some(members) => rng.choice(members).copied(),
                     None => set.random(&mut rng),

@@ -36,7 +36,7 @@ fn zrandmember(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     if args.len() > 4 || (with_scores && !args.is(3, "WITHSCORES")) {
         return Err(CmdError::SYNTAX);
     }
-    picks.check(with_scores)?;
+    picks.check(with_scores, reply)?;
     let mut rng = db.env.rng.fork();
     let Some(zset) = db.get::<Zset>(args.at(1))? else {
         reply.array(0);
@@ -51,9 +51,16 @@ fn zrandmember(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
     } else {
         reply.array(len);
     }
-    let write = |(member, score)| if with_scores { pair(reply, (member, score)) } else { bulk(reply, member) };
+    let mut write = |(member, score)| {
+        if with_scores {
+            pair(reply, (member, score))
+        } else {
+            bulk(reply, member)
+        }
+        !reply.is_over_limit()
+    };
     match picks {
-        Picks::Distinct(count) => zset.sample(&mut rng, count, write),
+        Picks::Distinct(count) => zset.sample(&mut rng, count, |found| _ = write(found)),
         Picks::Repeated(count) => zset.draw(&mut rng, count, write),
     }
     Ok(Flow::Done)

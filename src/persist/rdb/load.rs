@@ -1,31 +1,26 @@
 //! A whole snapshot, from its file into the databases.
 //!
-//! The file is read in pieces; the checksum is taken of each piece when it has been used up. Keys go into the table some at a
-//! time, so that their buckets are on their way from memory meanwhile.
+//! Keys go into the table some at a time, so that their buckets are on their way from memory meanwhile.
 
 use std::sync::Arc;
 
-use super::format::{Family, VERSION_REDIS_MAX, op};
+use super::format::op;
 use super::read::{Reading, module_name};
 use super::save::delay;
 use super::source::{Error, Source};
+use super::stream::{Checksum, Company, Stream, version};
 use crate::config::values::SanitizeDump;
 use crate::keyspace::{Entry, access};
 use crate::server::Server;
 use crate::sys::clock;
 use crate::sys::disk::DiskFile;
-use crate::util::crc64::crc64;
 use crate::util::hash::hash;
 use crate::util::quote;
 
-/// Bytes read at once.
-const PIECE_BYTES: usize = 256 * 1024;
 /// Keys that wait for their buckets.
 const BATCH: usize = 24;
 /// Keys between two looks at the clock.
 const KEYS_PER_LOOK: u64 = 256;
-/// Clients wait no longer than this, in ns, whatever the file's pace.
-const TICK_NS: u64 = 5_000_000;
 
 /// How a file is loaded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,97 +52,15 @@ pub struct LoadError {
     pub error: Error,
 }
 
-/// The file as a source, and the server that keeps its clients company meanwhile.
-struct Input<'a> {
-    server: &'a mut Server,
-    file: Arc<dyn DiskFile>,
-    buf: Vec<u8>,
-    pos: usize,
-    /// Bytes of the file before `buf`.
-    before: u64,
-    /// Bytes of the file behind `buf`.
-    left: u64,
-    crc: u64,
-    /// Up to where in `buf` the checksum has been taken.
-    summed: usize,
-    checksum: bool,
-    /// Offset from which on the next turn is due.
-    tick_at: u64,
-    ticked_ns: u64,
-}
+type Input<'a> = Stream<&'a mut Server>;
 
-impl Input<'_> {
-    fn offset(&self) -> u64 {
-        self.before + self.pos as u64
+impl Company for &mut Server {
+    fn turn(&mut self, offset: u64) -> bool {
+        self.loading_turn(offset)
     }
 
-    fn sum(&mut self) {
-        if self.checksum {
-            self.crc = crc64(self.crc, &self.buf[self.summed..self.pos]);
-        }
-        self.summed = self.pos;
-    }
-
-    /// Makes `n` bytes available from the position on.
-    #[cold]
-    fn refill(&mut self, n: usize) -> Result<(), Error> {
-        self.sum();
-        let kept = self.buf.len() - self.pos;
-        if (n - kept) as u64 > self.left {
-            return Err(Error::Truncated);
-        }
-        self.before += self.pos as u64;
-        self.buf.drain(..self.pos);
-        (self.pos, self.summed) = (0, 0);
-        // The file has them; it may still have been cut since it was measured, so room is made as they come.
-        while self.buf.len() < n {
-            let start = self.buf.len();
-            let step = (n - start).clamp(PIECE_BYTES, 16 * PIECE_BYTES).min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            self.buf.resize(start + step, 0);
-            let read = match self.file.read(&mut self.buf[start..]) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
-                Ok(0) => {
-                    self.buf.truncate(start);
-                    return Err(Error::Truncated);
-                }
-                Ok(read) => read,
-                Err(error) => {
-                    self.buf.truncate(start);
-                    return Err(error.into());
-                }
-            };
-            self.buf.truncate(start + read);
-            self.left -= read as u64;
-            if self.before + self.buf.len() as u64 >= self.tick_at {
-                self.tick()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets clients have a turn.
-    #[cold]
-    fn tick(&mut self) -> Result<(), Error> {
-        let offset = self.offset();
-        self.tick_at = offset.max(self.tick_at) + u64::from(self.server.env.config.loading_process_events_interval_bytes);
-        self.ticked_ns = clock::monotonic_ns();
-        if self.server.loading_turn(offset) { Ok(()) } else { Err(Error::Interrupted) }
-    }
-}
-
-impl Source for Input<'_> {
-    #[inline]
-    fn take(&mut self, n: usize) -> Result<&[u8], Error> {
-        if self.buf.len() - self.pos < n {
-            self.refill(n)?;
-        }
-        let start = self.pos;
-        self.pos += n;
-        Ok(&self.buf[start..self.pos])
-    }
-
-    fn may_have(&self, n: u64) -> bool {
-        n <= (self.buf.len() - self.pos) as u64 + self.left
+    fn interval_bytes(&self) -> u64 {
+        u64::from(self.env.config.loading_process_events_interval_bytes)
     }
 }
 
@@ -182,52 +95,21 @@ impl Batch {
 /// # Errors
 /// What is wrong, and where. What was loaded before stays in the databases.
 pub fn load(server: &mut Server, file: Arc<dyn DiskFile>, how: How) -> Result<Loaded, LoadError> {
-    let left = file.len().map_err(|error| LoadError { offset: 0, error: error.into() })?;
     let checksum = server.env.config.rdbchecksum;
-    let tick_at = u64::from(server.env.config.loading_process_events_interval_bytes);
-    let mut input = Input {
-        server,
-        file,
-        buf: Vec::new(),
-        pos: 0,
-        before: 0,
-        left,
-        crc: 0,
-        summed: 0,
-        checksum,
-        tick_at,
-        ticked_ns: clock::monotonic_ns(),
-    };
+    let mut input = Stream::new(file, server, checksum).map_err(|error| LoadError { offset: 0, error: error.into() })?;
     match records(&mut input, how) {
         Ok(loaded) => Ok(loaded),
         Err(error) => Err(LoadError { offset: input.offset(), error }),
     }
 }
 
-/// The version that the file's first bytes say.
-fn version(source: &mut impl Source) -> Result<(Family, u16), Error> {
-    const WRONG_SIGNATURE: Error = Error::corrupt("Wrong signature trying to load DB from file");
-    let head: [u8; 9] = source.array()?;
-    let (digits, valkey) = match (head.strip_prefix(b"REDIS"), head.strip_prefix(b"VALKEY")) {
-        (Some(digits), _) => (digits, false),
-        (_, Some(digits)) => (digits, true),
-        _ => return Err(WRONG_SIGNATURE),
-    };
-    let version = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(WRONG_SIGNATURE)?;
-    match Family::of_version(version) {
-        Some(family) if valkey == (family == Family::Valkey) => Ok((family, version)),
-        _ => Err(Error::Corrupt(format!("Can't handle RDB format version {version}").into())),
-    }
-}
-
 fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
     let (family, version) = version(input)?;
-    debug_assert!(family != Family::Redis || version <= VERSION_REDIS_MAX);
-    let deep = input.server.env.config.sanitize_dump_payload == SanitizeDump::Yes;
-    let reading = Reading::new(&input.server.env, family, deep);
-    let delay_us = input.server.env.config.key_load_delay_us;
-    let now_ms = input.server.env.now_ms;
-    let (lfu, fresh) = (input.server.env.access.lfu, access::fresh(input.server.env.access, now_ms));
+    let deep = input.company.env.config.sanitize_dump_payload == SanitizeDump::Yes;
+    let reading = Reading::new(&input.company.env, family, deep);
+    let delay_us = input.company.env.config.key_load_delay_us;
+    let now_ms = input.company.env.now_ms;
+    let (lfu, fresh) = (input.company.env.access.lfu, access::fresh(input.company.env.access, now_ms));
     let mut loaded = Loaded::default();
     let mut batch = Batch::default();
     let mut db = 0;
@@ -253,9 +135,9 @@ fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
             }
             op::EOF => break,
             op::SELECT_DB => {
-                batch.flush(input.server, db, how)?;
+                batch.flush(input.company, db, how)?;
                 let index = input.len()?;
-                let databases = input.server.dbs.len();
+                let databases = input.company.dbs.len();
                 db = usize::try_from(index).ok().filter(|&index| index < databases).ok_or_else(|| {
                     Error::Unsupported(
                         format!(
@@ -273,7 +155,7 @@ fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
             op::FUNCTION => {
                 let mut library = Vec::new();
                 input.append_text(&mut library)?;
-                input.server.snapshots.functions.push(library);
+                input.company.snapshots.functions.push(library);
             }
             op::FUNCTION_PRE_GA => return Err(Error::unsupported("Pre-release function format not supported.")),
             op::MODULE_AUX => {
@@ -297,10 +179,10 @@ fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
                     Ok(mut entry) => {
                         entry.set_clock(clock);
                         let hash = hash(&key);
-                        input.server.dbs[db].prefetch_bucket(hash);
+                        input.company.dbs[db].prefetch_bucket(hash);
                         batch.entries.push((hash, entry));
                         if batch.entries.len() >= BATCH {
-                            batch.flush(input.server, db, how)?;
+                            batch.flush(input.company, db, how)?;
                         }
                         loaded.keys += 1;
                     }
@@ -314,23 +196,19 @@ fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
                 }
                 (expiry_ms, clock) = (None, fresh);
                 delay(delay_us, seen);
-                let look = seen % KEYS_PER_LOOK == 0 && clock::monotonic_ns() > input.ticked_ns + TICK_NS;
-                if look || input.offset() >= input.tick_at {
-                    input.tick()?;
-                }
+                input.look(seen % KEYS_PER_LOOK == 0)?;
             }
         }
     }
-    batch.flush(input.server, db, how)?;
+    batch.flush(input.company, db, how)?;
     if version >= 5 {
-        input.sum();
-        let computed = input.crc;
-        let expected = u64::from_le_bytes(input.array()?);
-        if expected == 0 {
-            log::info!("RDB file was saved with checksum disabled: no check performed.");
-        } else if input.checksum && !input.server.env.skip_checksums && expected != computed {
-            log::warn!("Wrong RDB checksum expected: ({expected:x}) but got ({computed:x}). Aborting now.");
-            return Err(Error::corrupt("RDB CRC error"));
+        match input.checksum()? {
+            Checksum::Absent => log::info!("RDB file was saved with checksum disabled: no check performed."),
+            Checksum::Wrong { expected, computed } if !input.company.env.skip_checksums => {
+                log::warn!("Wrong RDB checksum expected: ({expected:x}) but got ({computed:x}). Aborting now.");
+                return Err(Error::corrupt("RDB CRC error"));
+            }
+            Checksum::Wrong { .. } | Checksum::Right | Checksum::Unknown => {}
         }
     }
     loaded.bytes = input.offset();
@@ -352,7 +230,7 @@ fn aux(input: &mut Input<'_>, loaded: &mut Loaded) -> Result<(), Error> {
         }
         b"used-mem" => {
             log::info!("RDB memory usage when created {:.2} Mb", number as f64 / (1024.0 * 1024.0));
-            if let Some(loading) = &mut input.server.loading {
+            if let Some(loading) = &mut input.company.loading {
                 loading.used_mem_bytes = u64::try_from(number).unwrap_or(0);
             }
         }

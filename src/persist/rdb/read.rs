@@ -75,12 +75,17 @@ impl Reading {
             kind::ZSET_2 => self.zset(source, |source| Ok(f64::from_le_bytes(source.array()?))).map(Value::Zset),
             kind::HASH => self.hash(source).map(Value::Hash),
             kind::HASH_ZIPMAP => {
+                let mut limits = self.hash;
                 let listpack = source.text(|bytes| {
                     let map = Zipmap::new(bytes).map_err(|_| Error::corrupt("Zipmap integrity check failed."))?;
+                    if map.iter().any(|(field, value)| field.len().max(value.len()) > limits.value_bytes) {
+                        limits.entries = 0;
+                    }
                     let elems = map.iter().flat_map(|(field, value)| [Elem::Bytes(field), Elem::Bytes(value)]);
                     Listpack::from_elems(elems).map_err(|_| TOO_LONG)
                 })??;
-                self.hash_of(listpack, true, "Hash zipmap with dup elements, or big length (0)")
+                let complaint = "Hash zipmap with dup elements, or big length (0)";
+                Reading { hash: limits, ..*self }.hash_of(listpack, true, complaint)
             }
             kind::LIST_ZIPLIST => {
                 let listpack = from_ziplist(source, "List ziplist integrity check failed.")?;
@@ -100,7 +105,7 @@ impl Reading {
             }
             kind::HASH_ZIPLIST => {
                 let listpack = from_ziplist(source, "Hash ziplist integrity check failed.")?;
-                self.hash_of(listpack, true, "Hash ziplist with dup elements, or uneven number of items")
+                self.hash_of(listpack, true, "Hash ziplist integrity check failed: dup elements, or uneven number of items")
             }
             kind::LIST_QUICKLIST => self.quicklist(source, false).map(Value::List),
             kind::LIST_QUICKLIST_2 => self.quicklist(source, true).map(Value::List),
@@ -155,7 +160,11 @@ impl Reading {
                 node::PACKED => from_ziplist(source, "Ziplist integrity check failed.")?,
                 node::PLAIN => {
                     let quick = quick.get_or_insert_with(|| Quicklist::new(self.list));
-                    source.text(|text| quick.push_node_plain(text).map_err(|_| TOO_LONG))??;
+                    source.text(|text| match text {
+                        // An element without bytes is never too large for a listpack.
+                        [] => Err(Error::corrupt("Quicklist integrity check failed.")),
+                        _ => quick.push_node_plain(text).map_err(|_| TOO_LONG),
+                    })??;
                     continue;
                 }
                 _ => return Err(Error::corrupt("Quicklist integrity check failed.")),

@@ -346,8 +346,9 @@ impl Zset {
         }
     }
 
-    /// Visits `count` members (none in an empty set), each visit being any of them with the same probability.
-    pub fn draw<'a>(&'a self, rng: &mut fastrand::Rng, count: usize, mut each: impl FnMut((Elem<'a>, f64))) {
+    /// Visits `count` members (none in an empty set), each visit being any of them with the same probability, until `each`
+    /// has had enough.
+    pub fn draw<'a>(&'a self, rng: &mut fastrand::Rng, count: usize, mut each: impl FnMut((Elem<'a>, f64)) -> bool) {
         let len = self.len();
         if len == 0 {
             return;
@@ -355,13 +356,9 @@ impl Zset {
         if self.as_listpack().is_some() && count > 1 {
             // A look-up in a listpack is a walk; this is one for all.
             let members: Vec<_> = self.iter().collect();
-            (0..count).for_each(|_| each(members[rng.usize(..len)]));
+            (0..count).all(|_| each(members[rng.usize(..len)]));
         } else {
-            for _ in 0..count {
-                if let Some(pair) = self.get(rng.usize(..len)) {
-                    each(pair);
-                }
-            }
+            (0..count).all(|_| self.get(rng.usize(..len)).is_some_and(&mut each));
         }
     }
 

@@ -8,7 +8,7 @@
 //! | `options` | the words behind the key |
 //! | `pattern` | what BY and GET lead to |
 
-mod options;
+pub mod options;
 mod pattern;
 
 use std::borrow::Cow;

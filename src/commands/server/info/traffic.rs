@@ -63,6 +63,9 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("instantaneous_eventloop_cycles_per_sec", rate(Rate::Turns));
     out.field("instantaneous_eventloop_duration_usec", rate(Rate::TurnDuration));
     out.zeros(&["acl_access_denied_auth", "acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    if server.env.config.cluster_compatibility_sample_ratio_percent != 0 && !server.env.config.cluster_enabled {
+        out.field("cluster_incompatible_ops", stats.cluster_incompatible);
+    }
 }
 
 pub fn debug(server: &mut Server, out: &mut Report) {
