@@ -467,7 +467,7 @@ impl Session {
             .iter()
             .filter_map(|step| if let Step::Send { args, .. } = step { Some(args.as_slice()) } else { None })
             .collect();
-        if !compare::same_events(&requests, &mut events) {
+        if !compare::same_events(&requests, &events) {
             let [oracle, subject] = events.map(|events| events.join(", "));
             let last = requests.last().copied().unwrap_or_default();
             return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(last)));
