@@ -209,3 +209,8 @@ pub fn same_encoding(kind: &str, oracle: &str, subject: &str, version: (u32, u32
         || version < (7, 2)
             && matches!((kind, oracle, subject), ("set", "hashtable", "listpack") | ("list", "quicklist", "listpack"))
 }
+
+/// Whether the events of a request differ between versions, or with what is drawn at random.
+pub fn events_may_differ(args: &[Vec<u8>], _version: (u32, u32)) -> bool {
+    matches!(upper(&args[0]).as_slice(), b"SPOP" | b"RANDOMKEY")
+}
