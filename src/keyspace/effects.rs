@@ -182,15 +182,6 @@ impl Effects {
         }
     }
 
-    /// Propagates `words` beside the command that runs, before it: what happened to other keys on the way (expiry,
-    /// eviction).
-    #[inline]
-    pub fn propagate_beside(&mut self, db: usize, words: &[&[u8]]) {
-        if self.interest.contains(Interest::PROPAGATE) {
-            self.list.push(Effect::Propagate { db, words: words.iter().map(|&word| word.into()).collect() });
-        }
-    }
-
     /// Propagates nothing for the command that runs.
     #[inline]
     pub fn propagate_nothing(&mut self) {

@@ -113,7 +113,7 @@ impl Hash {
             return None;
         }
         let mut hash = Hash(Repr::Listpack(list));
-        if len / 2 > limits.entries && hash.unpack().len() != len / 2 {
+        if len / 2 > limits.entries && hash.unpack().items.len() != len / 2 {
             return None;
         }
         Some(hash)
