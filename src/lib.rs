@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod keyspace;
 pub mod net;
 pub mod persist;
+pub mod pubsub;
 pub mod resp;
 pub mod server;
 pub mod stats;

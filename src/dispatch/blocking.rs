@@ -388,28 +388,31 @@ impl Server {
         let resp3 = client.reply.resp3;
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = resp3;
-        client.flags |= ClientFlags::REEXECUTING;
+        client.flags |= ClientFlags::REEXECUTING | ClientFlags::LENT;
+        let current = self.net.current.replace(id);
         let silent = client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP);
         let before = reply.len();
         let began_ns = self.clock.tick();
         let done = self.serve_again(id, waiting.cmd, waiting.args.view(), &mut reply);
+        self.net.current = current;
         if silent {
             reply.buf.truncate(before);
         }
-        let replied = reply.len() > before;
         waiting.spent_ns += self.clock.now_ns.saturating_sub(began_ns);
+        let mut replied = false;
         if let Some(client) = self.clients.get_mut(id) {
-            client.flags -= ClientFlags::REEXECUTING;
+            client.flags -= ClientFlags::REEXECUTING | ClientFlags::LENT;
             reply.buf.append(&mut client.reply.buf);
+            replied = reply.len() > before;
             client.reply = reply;
             client.extra_mut().waiting = Some(waiting);
             client.commands += u64::from(done);
         }
         if done {
             self.unblock(id);
-            if replied {
-                self.output_added(id);
-            }
+        }
+        if replied {
+            self.output_added(id);
         }
     }
 }

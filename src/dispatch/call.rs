@@ -73,8 +73,8 @@ impl Server {
         if origin != Origin::Aof {
             self.ran(id, cmd, args, elapsed_ns);
         }
-        if !self.env.fx.is_empty() {
-            self.settle();
+        if self.env.fx.wants_settling() {
+            self.settle_call(id, cmd, args);
         }
         done
     }
@@ -113,7 +113,7 @@ impl Server {
     fn slow_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, elapsed_ns: u64) {
         let threshold_us = self.env.config.slowlog_log_slower_than_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !cmd.flags.has(Flag::SkipSlowlog) {
-            self.log_slow(id, args, elapsed_ns / 1000);
+            self.log_slow(id, cmd, args, elapsed_ns / 1000);
         }
         let threshold_ms = self.env.config.latency_monitor_threshold_ms;
         if threshold_ms > 0 && elapsed_ns / 1_000_000 >= threshold_ms {

@@ -165,7 +165,7 @@ impl Db<'_> {
         let entry = self.data.remove(hash, loc);
         self.env.stats.expired += 1;
         self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.lapsed(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
@@ -179,7 +179,7 @@ impl Db<'_> {
         self.env.stats.evicted += 1;
         let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
         self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.lapsed(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
         if self.discard(entry, lazily) { bytes } else { 0 }

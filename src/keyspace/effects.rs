@@ -8,6 +8,7 @@ use bitflags::bitflags;
 
 use super::unit::Unit;
 use super::value::Type;
+use crate::config::values::KeyspaceEvents;
 
 bitflags! {
     /// Who listens at the moment.
@@ -17,8 +18,8 @@ bitflags! {
         const WATCH = 1;
         /// Some client waits for a key.
         const BLOCKED = 2;
-        /// Keyspace events are published.
-        const NOTIFY = 4;
+        /// Some client is to be told of keys that change, or has reads remembered for that.
+        const TRACK = 4;
         /// Commands are propagated to a log or to replicas.
         const PROPAGATE = 8;
     }
@@ -40,11 +41,32 @@ pub enum Class {
     KeyMiss = b'm',
 }
 
+impl Class {
+    /// The class as the configuration names it.
+    #[inline]
+    pub const fn events(self) -> KeyspaceEvents {
+        match self {
+            Class::Generic => KeyspaceEvents::GENERIC,
+            Class::String => KeyspaceEvents::STRING,
+            Class::List => KeyspaceEvents::LIST,
+            Class::Set => KeyspaceEvents::SET,
+            Class::Hash => KeyspaceEvents::HASH,
+            Class::Zset => KeyspaceEvents::ZSET,
+            Class::Expired => KeyspaceEvents::EXPIRED,
+            Class::Evicted => KeyspaceEvents::EVICTED,
+            Class::New => KeyspaceEvents::NEW,
+            Class::KeyMiss => KeyspaceEvents::KEY_MISS,
+        }
+    }
+}
+
 /// One consequence, in the order they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The key was changed, created or removed.
     Touched { db: usize, key: Box<[u8]> },
+    /// The key is gone by itself: it has expired, or memory was short.
+    Lapsed { db: usize, key: Box<[u8]> },
     /// The key now holds a value that a blocked client may be waiting for.
     Ready { db: usize, key: Box<[u8]>, kind: Type },
     /// A keyspace event.
@@ -60,6 +82,8 @@ pub struct Effects {
     pub interest: Interest,
     /// The types of value that clients wait for, a bit each.
     awaited: u8,
+    /// The events that are published.
+    heard: KeyspaceEvents,
     list: Vec<Effect>,
     /// What goes to the log and to replicas.
     pub unit: Unit,
@@ -67,6 +91,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Whether there is something to do once a command has run: effects to walk, or reads to remember.
+    #[inline]
+    pub fn wants_settling(&self) -> bool {
+        !self.list.is_empty() | self.interest.contains(Interest::TRACK)
+    }
+
     /// Whether there is anything to walk.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -100,9 +130,21 @@ impl Effects {
     /// A key was changed.
     #[inline]
     pub fn touched(&mut self, db: usize, key: &[u8]) {
-        if self.interest.contains(Interest::WATCH) {
+        if self.interest.intersects(Interest::WATCH.union(Interest::TRACK)) {
             self.list.push(Effect::Touched { db, key: key.into() });
         }
+    }
+
+    /// A key is gone by itself.
+    pub fn lapsed(&mut self, db: usize, key: &[u8]) {
+        if self.interest.intersects(Interest::WATCH.union(Interest::TRACK)) {
+            self.list.push(Effect::Lapsed { db, key: key.into() });
+        }
+    }
+
+    /// These events are published from now on, and no others.
+    pub fn listen(&mut self, events: KeyspaceEvents) {
+        self.heard = events;
     }
 
     /// A key got a value of a type that clients wait for.
@@ -116,7 +158,7 @@ impl Effects {
     /// A keyspace event.
     #[inline]
     pub fn event(&mut self, db: usize, class: Class, name: &'static str, key: &[u8]) {
-        if self.interest.contains(Interest::NOTIFY) {
+        if self.heard.contains(class.events()) {
             self.list.push(Effect::Event { db, class, name, key: key.into() });
         }
     }
@@ -164,6 +206,8 @@ mod tests {
     #[test]
     fn effects_keep_their_order() {
         let mut fx = Effects { interest: Interest::all(), ..Effects::default() };
+        fx.listen(KeyspaceEvents::LIST);
+        fx.event(1, Class::Set, "sadd", b"k");
         fx.event(1, Class::List, "lpush", b"k");
         fx.touched(1, b"k");
         let list = fx.take();

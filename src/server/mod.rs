@@ -48,6 +48,8 @@ use crate::net::{ClientId, Clients};
 use crate::persist::aof::Aof;
 use crate::persist::child::Children;
 use crate::persist::snapshots::Snapshots;
+use crate::pubsub::PubSub;
+use crate::pubsub::tracking::Tracked;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -91,6 +93,10 @@ pub struct Net {
     pub postponed: Vec<ClientId>,
     /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
     pub running: (u64, usize, usize),
+    /// Whose request runs just now.
+    pub current: Option<ClientId>,
+    /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
+    pub pushed_to_lent: bool,
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
@@ -119,6 +125,8 @@ pub struct Server {
     pub clients: Clients,
     pub blocked: Blocked,
     pub watches: Watches,
+    pub pubsub: PubSub,
+    pub tracked: Tracked,
     pub net: Net,
     pub clock: clock::Clock,
     pub pause: pause::Pause,
@@ -160,6 +168,8 @@ impl Server {
             clients: Clients::default(),
             blocked: Blocked::default(),
             watches: Watches::default(),
+            pubsub: PubSub::default(),
+            tracked: Tracked::default(),
             net: Net::default(),
             clock: clock::Clock::start(),
             pause: pause::Pause::default(),
@@ -222,6 +232,7 @@ impl Server {
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
         self.memory_configured();
+        self.update_listening();
         self.update_gate();
     }
 

@@ -111,6 +111,7 @@ impl Server {
             // The pause that held them back is over.
             self.serve_ready();
         }
+        self.broadcast_invalidations();
         self.flush_aof(false);
         self.serve_logged();
         self.write_all();

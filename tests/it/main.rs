@@ -9,3 +9,4 @@ mod integers;
 mod protocol;
 mod server;
 mod signals;
+mod snapshots;

@@ -73,6 +73,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
     let is_async = is_async(ctx.args, ctx.server.env.config.lazyfree_lazy_user_flush)?;
     let may_wait = ctx.origin == Origin::Client;
     let removed: usize = indices.iter().map(|&index| ctx.server.empty_database(index, is_async || may_wait)).sum();
+    ctx.server.everything_invalid();
     let selected = ctx.client().db as usize;
     let fx = &mut ctx.server.env.fx;
     fx.dirty += removed as u64;

@@ -154,6 +154,21 @@ impl Server {
         loaded.map(|()| true)
     }
 
+    /// Runs what is in one file, whatever it is called.
+    ///
+    /// # Errors
+    /// It can't be loaded; what came before the trouble has been run.
+    pub fn load_log_stream(&mut self, file: Arc<dyn DiskFile>) -> Result<(), loading::Failed> {
+        self.env.loading = true;
+        self.update_propagation();
+        let client = self.add_client(Connection::None);
+        let loaded = self.load_stream(client, file, false, &mut 0, 0);
+        self.close_client(client);
+        self.env.loading = false;
+        self.update_propagation();
+        loaded.map_err(|_| loading::Failed::Damaged)
+    }
+
     fn load_files(&mut self, client: ClientId, files: &[File], sizes: &[u64]) -> Result<(), loading::Failed> {
         let has_base = self.aof.manifest.base.is_some();
         let mut done_bytes = 0;
