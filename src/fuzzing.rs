@@ -20,6 +20,7 @@ use crate::server::{Server, boot};
 use crate::sys::disk::DiskFile;
 use crate::util::glob::{self, Case};
 use crate::util::{float, number, quote, units};
+use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -135,7 +136,20 @@ pub fn rdb_file(data: &[u8]) {
     assert!(verdict.bytes <= data.len() as u64 && verdict.report.ends_with('\n'));
 }
 
-/// A server that a log can be loaded into.
+/// Runs with two empty servers that a log can be loaded into.
+fn with_servers(run: impl FnOnce(&mut Server, &mut Server)) {
+    thread_local! {
+        static SERVERS: RefCell<(Server, Server)> = RefCell::new((small_server(), small_server()));
+    }
+    SERVERS.with(|servers| {
+        let (one, other) = &mut *servers.borrow_mut();
+        run(one, other);
+        for db in one.dbs.iter_mut().chain(&mut other.dbs) {
+            drop(db.take_all());
+        }
+    });
+}
+
 fn small_server() -> Server {
     static TABLE: OnceLock<&'static CommandTable> = OnceLock::new();
     let table = TABLE.get_or_init(|| boot::command_table(&[]).expect("no renames, no conflict"));
@@ -145,13 +159,15 @@ fn small_server() -> Server {
 
 /// A log is loaded to its end or refused; what it made survives being written as a log and loaded again.
 pub fn log_file(data: &[u8]) {
-    let mut server = small_server();
+    with_servers(|server, again| log_survives(data, server, again));
+}
+
+fn log_survives(data: &[u8], server: &mut Server, again: &mut Server) {
     if server.load_log_stream(MemoryFile::new(data)).is_err() {
         return;
     }
     let log = MemoryFile::new(b"");
     server.write_commands(log.clone(), &mut Report::to_nobody()).expect("memory does not fail");
-    let mut again = small_server();
     assert!(again.load_log_stream(log).is_ok());
     for (db, other) in server.dbs.iter().zip(&again.dbs) {
         assert_eq!(db.len(), other.len());
