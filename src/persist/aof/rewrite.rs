@@ -450,6 +450,19 @@ impl Writer {
                     elem(&mut self.buf, value);
                     self.spill()?;
                 }
+                let mut outcome = Ok(());
+                if hash.next_expiry_ms().is_some() {
+                    hash.each_with_expiry(|field, _, expiry_ms| {
+                        let Some(when_ms) = expiry_ms else { return };
+                        let (mut when, mut name) = (itoa::Buffer::new(), itoa::Buffer::new());
+                        let when = when.format(when_ms).as_bytes();
+                        self.command(&[b"HPEXPIREAT", key, when, b"FIELDS", b"1", field.text(&mut name)]);
+                        if outcome.is_ok() {
+                            outcome = self.spill();
+                        }
+                    });
+                }
+                outcome?;
             }
         }
         if let Some(when_ms) = entry.expiry_ms() {
