@@ -358,9 +358,18 @@ impl Server {
     }
 
     fn write_base_as_commands(&mut self, disk: &dyn Disk, place: &Path, report: &mut Report) -> io::Result<()> {
+        let file = disk.open(place, Open::Create)?;
+        self.write_commands(file, report)
+    }
+
+    /// Writes the commands that make the dataset to a file, and syncs it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write_commands(&self, file: Arc<dyn DiskFile>, report: &mut Report) -> io::Result<()> {
         let config = &self.env.config;
         let piecewise = config.aof_rewrite_incremental_fsync;
-        let mut out = Writer { file: disk.open(place, Open::Create)?, buf: Vec::new(), unsynced: 0, piecewise };
+        let mut out = Writer { file, buf: Vec::new(), unsynced: 0, piecewise };
         if config.aof_timestamp_enabled {
             out.buf.extend_from_slice(annotation(self.env.now_ms / 1000).as_bytes());
         }
