@@ -37,6 +37,7 @@ pub enum Class {
     Evicted = b'e',
     New = b'n',
     KeyMiss = b'm',
+    Stream = b't',
 }
 
 /// One consequence, in the order they happened.

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `list`, `set`, `zset`, `hash` | the types |
+//! | `list`, `set`, `zset`, `hash`, `stream` | the types |
 //! | `item` | a member of a set's table, a field of a hash's table |
 //! | `items` | such a table |
 
@@ -11,9 +11,11 @@ pub mod item;
 pub mod items;
 pub mod list;
 pub mod set;
+pub mod stream;
 pub mod zset;
 
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
+pub use stream::Stream;
 pub use zset::Zset;
