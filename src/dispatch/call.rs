@@ -3,7 +3,7 @@
 //! It times the handler, writes its error, keeps the figures, and settles what the command caused. Time stands still
 //! for the handler: the clock is read once, between this command and the next.
 
-use super::blocking::Nothing;
+use super::blocking::{Nothing, Until};
 use super::command::{Flow, Handler};
 use super::context::{Ctx, Origin};
 use super::error::CmdError;
@@ -30,6 +30,7 @@ impl Server {
     pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
         let started_ns = self.clock.now_ns;
         let mark = reply.len();
+        let dirty = self.env.fx.dirty;
         let frame = Frame { cmd, args, client: id };
         let outer = frame.enter();
         let result = match cmd.spec.handler {
@@ -43,11 +44,14 @@ impl Server {
         crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
+        if self.env.fx.propagates() {
+            self.propagate_call(id, cmd, args, origin, dirty, mark);
+        }
         let mut done = true;
         match result {
             Ok(Flow::Done) => {}
             // Without keys to wait for it has run, and only its answer waits.
-            Ok(Flow::Block(wait)) if !wait.keys.is_empty() && origin == Origin::Client => {
+            Ok(Flow::Block(wait)) if wait.until == Until::Key && origin == Origin::Client => {
                 self.blocked_call(id, cmd, args, *wait, elapsed_ns);
                 // Keys it looked for may have been due.
                 if !self.env.fx.is_empty() {
@@ -65,9 +69,12 @@ impl Server {
             },
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
-        self.ran(id, cmd, args, elapsed_ns);
-        if !self.env.fx.is_empty() {
-            self.settle();
+        // What is loaded has been counted where it ran first.
+        if origin != Origin::Aof {
+            self.ran(id, cmd, args, elapsed_ns);
+        }
+        if self.env.fx.wants_settling() {
+            self.settle_call(id, cmd, args);
         }
         done
     }
@@ -106,7 +113,7 @@ impl Server {
     fn slow_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, elapsed_ns: u64) {
         let threshold_us = self.env.config.slowlog_log_slower_than_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !cmd.flags.has(Flag::SkipSlowlog) {
-            self.log_slow(id, args, elapsed_ns / 1000);
+            self.log_slow(id, cmd, args, elapsed_ns / 1000);
         }
         let threshold_ms = self.env.config.latency_monitor_threshold_ms;
         if threshold_ms > 0 && elapsed_ns / 1_000_000 >= threshold_ms {

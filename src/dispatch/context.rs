@@ -17,6 +17,8 @@ pub enum Origin {
     Client,
     /// A transaction.
     Exec,
+    /// The append only file, at start.
+    Aof,
 }
 
 /// A command's whole world.

@@ -55,15 +55,21 @@ pub struct Env {
     pub reclaim: Reclaim,
     /// How access clocks are kept; follows `maxmemory-policy`.
     pub access: access::Policy,
-    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH, a child at work).
+    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// The same while a forked child shares the memory.
+    pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// Set while the dataset is loaded: no key is due before all of it is there.
+    pub loading: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
     pub next_expiry_ms: u64,
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
     pub packed_threshold_bytes: u32,
     pub hint: HashHint,
+    /// Whether tests have asked for checksums of dumps and snapshots to be taken on trust.
+    pub skip_checksums: bool,
 }
 
 impl Env {
@@ -78,10 +84,13 @@ impl Env {
             reclaim: Reclaim::default(),
             access: access::Policy::default(),
             no_touch: false,
+            clocks_frozen: false,
             expiry_paused: false,
+            loading: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
+            skip_checksums: false,
         }
     }
 
@@ -127,7 +136,7 @@ impl Db<'_> {
         let hash = self.env.hash(key);
         let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
         match self.data.at(loc).expiry_ms() {
-            Some(when) if self.env.now_ms > when => {
+            Some(when) if self.env.now_ms > when && !self.env.loading => {
                 if !self.env.expiry_paused {
                     self.expire_at(hash, loc);
                 }
@@ -156,9 +165,9 @@ impl Db<'_> {
         let entry = self.data.remove(hash, loc);
         self.env.stats.expired += 1;
         self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.lapsed(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.gone(entry.key(), entry.kind());
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
@@ -170,8 +179,8 @@ impl Db<'_> {
         let lazily = self.env.config.lazyfree_lazy_eviction;
         self.env.stats.evicted += 1;
         let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
+        self.env.fx.lapsed(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
         self.gone(entry.key(), entry.kind());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
@@ -205,7 +214,7 @@ impl Db<'_> {
     /// Notes that the entry at a place was used.
     #[inline]
     fn touch(&mut self, loc: Loc) {
-        if self.env.no_touch {
+        if self.env.no_touch || self.env.clocks_frozen {
             return;
         }
         let entry = self.data.at_mut(loc);
@@ -515,6 +524,13 @@ impl Db<'_> {
             self.data.set_expiry(hash, loc, expiry_ms);
         }
         loc.is_some()
+    }
+
+    /// Sets the key's access clock.
+    pub fn set_clock(&mut self, key: &[u8], clock: u32) {
+        if let Some(loc) = self.locate(key).1 {
+            self.data.at_mut(loc).set_clock(clock);
+        }
     }
 
     /// Says that the command changed a key: one change, seen by whoever watches it, and a keyspace event.

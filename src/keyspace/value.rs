@@ -44,6 +44,11 @@ impl BigStr {
         Blob::from_body(bytes).ok().map(BigStr)
     }
 
+    /// `len` zero bytes; `None` past [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn zeroed(len: usize) -> Option<BigStr> {
+        Blob::zeroed(len.checked_add(HEADER_BYTES)?).ok().map(BigStr)
+    }
+
     pub fn as_slice(&self) -> &[u8] {
         &self.0.as_slice()[HEADER_BYTES..]
     }

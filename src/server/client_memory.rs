@@ -136,8 +136,7 @@ impl Server {
                 client.flags |= ClientFlags::EVICTED;
                 self.memory.clients.forget(client);
                 // What it held is free now, not when the turn ends: no key has to go for it.
-                client.reply.buf = Vec::new();
-                client.sent = 0;
+                client.discard_output();
                 client.query = Vec::new();
             }
             self.stats.clients_evicted += 1;

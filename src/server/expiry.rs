@@ -45,7 +45,7 @@ impl Server {
     #[cold]
     fn expiry_cycle(&mut self) {
         let started_ns = self.clock.now_ns;
-        if self.cron.expiry_stopped || self.env.expiry_paused {
+        if self.cron.expiry_stopped || self.env.expiry_paused || self.env.loading {
             self.expiry.rest_until_ns = started_ns + STOPPED_REST_NS;
             return;
         }
@@ -72,6 +72,7 @@ impl Server {
                 if !self.env.fx.is_empty() {
                     self.settle();
                 }
+                self.send_unit(false);
                 if removed < BATCH {
                     break;
                 }

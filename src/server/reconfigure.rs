@@ -31,6 +31,9 @@ impl Server {
                     ));
                 }
             }
+            Hook::AppendOnly => {
+                self.switch_aof(config.appendonly).map_err(|_| "Unable to turn on AOF. Check server logs.")?;
+            }
             Hook::Locale if !locale::set_collation(&config.locale_collate) => return Err("Invalid locale name".into()),
             Hook::CrashReports => apply_crash_reports(config)?,
             Hook::Watchdog => apply_watchdog(config),

@@ -5,6 +5,7 @@
 use hashbrown::HashSet;
 
 use super::item::{Field, Item, Member, Name};
+use crate::encoding::listpack::Elem;
 use crate::keyspace::table::{Iter, Slot, Stats, Table};
 
 /// A table of [`Item`]s.
@@ -157,6 +158,14 @@ impl<const VALUED: bool> Clone for Items<VALUED> {
         }
         copy
     }
+}
+
+/// Whether no two elements have the same text. They are compared by hash, under a key nobody knows: two that differ are taken
+/// for the same once in 2^64 pairs.
+pub fn all_distinct<'e>(elems: impl Iterator<Item = Elem<'e>>) -> bool {
+    let mut hashes: Vec<u64> = elems.map(|elem| Name::of(elem).hash()).collect();
+    hashes.sort_unstable();
+    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Visits `count` of the `len` items that `all` gives, in their order: selection sampling (Knuth's algorithm S), each

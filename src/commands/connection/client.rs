@@ -4,13 +4,14 @@ use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
 use crate::net::ClientFlags;
 
-use super::{info, kill, names, pause};
+use super::{info, kill, names, pause, tracking};
 
 pub static CLIENT: Command = Command::container(
     "CLIENT",
     &[
+        &tracking::CACHING,
         &GETNAME,
-        &GETREDIR,
+        &tracking::GETREDIR,
         &HELP,
         &ID,
         &INFO,
@@ -22,6 +23,8 @@ pub static CLIENT: Command = Command::container(
         &REPLY,
         &SETINFO,
         &SETNAME,
+        &tracking::TRACKING,
+        &tracking::TRACKINGINFO,
         &pause::UNBLOCK,
         &pause::UNPAUSE,
     ],
@@ -73,19 +76,6 @@ static GETNAME: Command = Command::server("GETNAME", getname)
 fn getname(ctx: &mut Ctx<'_>) -> CmdResult {
     let name = ctx.client().extra().and_then(|extra| extra.name.clone());
     ctx.reply.bulk_or_null(name.as_deref());
-    Ok(Flow::Done)
-}
-
-static GETREDIR: Command = Command::server("GETREDIR", getredir)
-    .summary("Returns the connection that gets this one's invalidation messages: none, since nothing is tracked.")
-    .since("6.0.0")
-    .complexity("O(1)")
-    .group(Group::Connection)
-    .arity(2)
-    .flags(&[NoScript, Loading, Stale]);
-
-fn getredir(ctx: &mut Ctx<'_>) -> CmdResult {
-    ctx.reply.int(-1);
     Ok(Flow::Done)
 }
 
@@ -211,8 +201,12 @@ static HELP: Command = Command::server("HELP", help)
 fn help(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.reply.help(&[
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CACHING (YES|NO)",
+        "    Whether what the next command reads is tracked, in the modes OPTIN and OPTOUT.",
         "GETNAME",
         "    The name of this connection.",
+        "GETREDIR",
+        "    The number of the connection that is told of changed keys in place of this one.",
         "ID",
         "    The number of this connection.",
         "INFO",
@@ -239,6 +233,11 @@ fn help(ctx: &mut Ctx<'_>) -> CmdResult {
         "    Tells LIB-NAME or LIB-VER of the client library.",
         "SETNAME <name>",
         "    Names this connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Whether this connection is told of changed keys that it may have cached.",
+        "TRACKINGINFO",
+        "    How this connection tracks keys.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "    Ends the wait of a blocked client.",
         "UNPAUSE",

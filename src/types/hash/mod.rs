@@ -12,10 +12,8 @@ mod iter;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashSet;
-
 use super::item::{Field, Name};
-use super::items::{Items, select};
+use super::items::{Items, all_distinct, select};
 use crate::encoding::listpack::{Elem, Listpack, Pos};
 use crate::keyspace::table::Stats;
 pub use iter::Iter;
@@ -46,23 +44,16 @@ impl Default for Hash {
 }
 
 impl Hash {
-    /// Takes over a listpack from a file or a peer; `None` unless it holds field, value, … with no field twice.
-    pub fn from_listpack(list: Listpack, limits: &Limits) -> Option<Hash> {
-        let mut seen = HashSet::new();
-        let (mut count, mut longest) = (0, 0);
-        for [field, value] in list.tuples() {
-            count += 1;
-            longest = longest.max(field.text_bytes()).max(value.text_bytes());
-            if !seen.insert(field.to_vec()) {
-                return None;
-            }
-        }
-        if list.len() != 2 * count {
+    /// Takes over a listpack from a file or a peer; `None` unless it holds field, value, …; with no field twice, as far as
+    /// that is looked at: when `distinct` is to be checked, or when there are too many for a listpack.
+    pub fn from_listpack(list: Listpack, limits: &Limits, distinct: bool) -> Option<Hash> {
+        let len = list.len();
+        if !len.is_multiple_of(2) || distinct && !all_distinct(list.tuples().map(|[field, _]| field)) {
             return None;
         }
         let mut hash = Hash(Repr::Listpack(list));
-        if count > limits.entries || longest > limits.value_bytes {
-            hash.unpack();
+        if len / 2 > limits.entries && hash.unpack().len() != len / 2 {
+            return None;
         }
         Some(hash)
     }

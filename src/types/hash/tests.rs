@@ -99,10 +99,13 @@ fn encodings_follow_the_limits() {
 #[test]
 fn foreign_bytes_are_looked_through() {
     let list = |words: &[&'static [u8]]| Listpack::from_elems(words.iter().map(|&word| Elem::Bytes(word))).unwrap();
-    assert!(Hash::from_listpack(list(&[b"a", b"1", b"b"]), &LIMITS).is_none());
-    assert!(Hash::from_listpack(list(&[b"a", b"1", b"a", b"2"]), &LIMITS).is_none());
-    assert_eq!(Hash::from_listpack(list(&[b"a", b"1"]), &LIMITS).unwrap().encoding(), "listpack");
-    assert_eq!(Hash::from_listpack(list(&[b"a", &[b'x'; 21]]), &LIMITS).unwrap().encoding(), "hashtable");
+    assert!(Hash::from_listpack(list(&[b"a", b"1", b"b"]), &LIMITS, true).is_none());
+    assert!(Hash::from_listpack(list(&[b"a", b"1", b"a", b"2"]), &LIMITS, true).is_none());
+    assert_eq!(Hash::from_listpack(list(&[b"a", b"1"]), &LIMITS, true).unwrap().encoding(), "listpack");
+    let few = Limits { entries: 1, ..LIMITS };
+    assert_eq!(Hash::from_listpack(list(&[b"a", b"1", b"b", b"2"]), &few, false).unwrap().encoding(), "hashtable");
+    assert!(Hash::from_listpack(list(&[b"a", b"1", b"a", b"2"]), &few, false).is_none());
+    assert!(Hash::from_listpack(list(&[b"a", b"1", b"a", b"2"]), &LIMITS, false).is_some());
 }
 
 #[test]

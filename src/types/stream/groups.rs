@@ -135,13 +135,12 @@ impl Group {
             return None;
         }
         let consumer = Consumer { name: name.into(), seen_ms: now_ms, active_ms: -1, pending: Tree::new() };
-        let index = match self.consumers.iter().position(Option::is_none) {
-            Some(index) if self.names.len() < self.consumers.len() => index,
-            _ => {
-                self.consumers.push(None);
-                self.consumers.len() - 1
-            }
-        };
+        let has_gap = self.names.len() < self.consumers.len();
+        let gap = if has_gap { self.consumers.iter().position(Option::is_none) } else { None };
+        let index = gap.unwrap_or(self.consumers.len());
+        if gap.is_none() {
+            self.consumers.push(None);
+        }
         let no = ConsumerNo(u32::try_from(index).ok().filter(|&no| no != u32::MAX)?);
         self.consumers[index] = Some(consumer);
         self.names.insert(name.into(), no);
@@ -206,8 +205,8 @@ impl Group {
             return Some(0);
         }
         match self.entries_read {
-            Some(read) if self.last_id >= log.first_id && !log.has_tombstones(self.last_id, StreamId::MAX) => Some(added - read),
-            _ => log.entries_up_to(self.last_id).map(|read| added - read as i64),
+            Some(read) if self.last_id >= log.first_id && !log.has_tombstones(self.last_id, StreamId::MAX) => Some(added.saturating_sub(read)),
+            _ => log.entries_up_to(self.last_id).map(|read| added.saturating_sub(read as i64)),
         }
     }
 
