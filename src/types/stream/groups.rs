@@ -205,19 +205,17 @@ impl Group {
             return Some(0);
         }
         match self.entries_read {
-            Some(read) if self.last_id >= log.first_id && !log.has_tombstones(self.last_id, StreamId::MAX) => Some(added.saturating_sub(read)),
+            Some(read) if self.last_id >= log.first_id && !log.has_tombstones(self.last_id, StreamId::MAX) => {
+                Some(added.saturating_sub(read))
+            }
             _ => log.entries_up_to(self.last_id).map(|read| added.saturating_sub(read as i64)),
         }
     }
 
     /// Heap bytes.
     pub fn mem_bytes(&self) -> usize {
-        let consumers: usize = self
-            .consumers
-            .iter()
-            .flatten()
-            .map(|consumer| 2 * consumer.name.len() + 24 + consumer.pending.mem_bytes())
-            .sum();
+        let consumers: usize =
+            self.consumers.iter().flatten().map(|consumer| 2 * consumer.name.len() + 24 + consumer.pending.mem_bytes()).sum();
         self.pending.mem_bytes() + consumers + self.consumers.capacity() * size_of::<Option<Consumer>>()
     }
 }

@@ -128,7 +128,11 @@ impl Node {
             push_all(lp, &mut pack, head.into_iter().chain(values).chain([Elem::Int(n + 3)]))
         } else {
             let head = [0, ms, seq, n].map(Elem::Int);
-            push_all(lp, &mut pack, head.into_iter().chain((0..pairs.len()).map(|at| Elem::Bytes(pairs.at(at)))).chain([Elem::Int(2 * n + 4)]))
+            push_all(
+                lp,
+                &mut pack,
+                head.into_iter().chain((0..pairs.len()).map(|at| Elem::Bytes(pairs.at(at)))).chain([Elem::Int(2 * n + 4)]),
+            )
         }
     }
 
@@ -149,9 +153,7 @@ impl Node {
     pub(super) fn entries(&self) -> Entries<'_> {
         let none = || self.lp.iter().split_at(0, 0).0;
         match self.master() {
-            Some(Master { field_count, fields, entries, .. }) => {
-                Entries { node: self, field_count, fields, entries }
-            }
+            Some(Master { field_count, fields, entries, .. }) => Entries { node: self, field_count, fields, entries },
             None => Entries { node: self, field_count: 0, fields: none(), entries: none() },
         }
     }

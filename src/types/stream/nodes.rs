@@ -33,10 +33,6 @@ impl Nodes {
         self.len
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// All nodes in order.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
         self.runs.iter().flatten()
@@ -60,12 +56,6 @@ impl Nodes {
     /// The first node.
     pub fn first(&self) -> Option<At> {
         (self.len > 0).then_some(At { run: 0, index: 0 })
-    }
-
-    /// The last node.
-    pub fn last(&self) -> Option<At> {
-        let run = self.runs.len().checked_sub(1)?;
-        Some(At { run, index: self.runs[run].len() - 1 })
     }
 
     /// The node that holds `id` if any does: the last whose own id is not above it.
@@ -171,7 +161,7 @@ mod tests {
                 assert!(nodes.iter().map(|node| node.id.ms).eq(twin.iter().copied()));
                 let forth = std::iter::successors(nodes.first(), |&at| nodes.next(at));
                 assert!(forth.map(|at| nodes.get(at).unwrap().id.ms).eq(twin.iter().copied()));
-                let back = std::iter::successors(nodes.last(), |&at| nodes.prev(at));
+                let back = std::iter::successors(nodes.seek(StreamId::MAX), |&at| nodes.prev(at));
                 assert!(back.map(|at| nodes.get(at).unwrap().id.ms).eq(twin.iter().rev().copied()));
             }
         }
