@@ -71,7 +71,7 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     };
     let cut = trimming.finish(db.env)?;
     let pairs = args.from(at + 1);
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(CmdError::arity("xadd"));
     }
     if matches!(wanted, Some(Written { ms: 0, seq: Seq::Given(0) | Seq::Missing })) {

@@ -8,7 +8,7 @@ use crate::dispatch::*;
 use crate::keyspace::{Class, Type};
 use crate::resp::{Args, Reply};
 use crate::types::Stream;
-use crate::types::stream;
+use crate::types::stream::{self, StreamId};
 use crate::util::number::parse_i64;
 
 const NO_KEY: CmdError = CmdError::text(
@@ -119,7 +119,12 @@ fn setid(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let mut stream = db.get_mut::<Stream>(key)?.ok_or(NO_KEY)?;
     let last_id = stream.log.last_id;
     let group = find(&mut stream, key, name)?;
-    group.last_id = if args.at(4) == b"$" { last_id } else { id(args.at(4), 0)? };
+    group.last_id = match args.at(4) {
+        b"$" => last_id,
+        b"-" => StreamId::MIN,
+        b"+" => StreamId::MAX,
+        word => id(word, 0)?,
+    };
     group.entries_read = read;
     let group_id = group.last_id;
     drop(stream);

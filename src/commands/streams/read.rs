@@ -100,7 +100,7 @@ impl<'a> Options<'a> {
             }
         }
         let streams = args.from(at + 1);
-        if streams.len() % 2 != 0 {
+        if !streams.len().is_multiple_of(2) {
             return Err(CmdError::text(if for_group {
                 "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
             } else {

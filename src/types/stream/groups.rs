@@ -201,8 +201,11 @@ impl Group {
     /// How many entries the group has not read, if that can be told.
     pub fn lag(&self, log: &Log) -> Option<i64> {
         let added = log.entries_added as i64;
-        if added == 0 {
+        if added == 0 || log.is_empty() {
             return Some(0);
+        }
+        if self.last_id < log.first_id && log.max_deleted_id < log.first_id {
+            return Some(log.len() as i64);
         }
         match self.entries_read {
             Some(read) if self.last_id >= log.first_id && !log.has_tombstones(self.last_id, StreamId::MAX) => {
