@@ -18,7 +18,7 @@ pub static XACK: Command = Command::data("XACK", xack)
     .args(&[key("key", 0), string("group"), string("id").multiple()]);
 
 fn xack(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let mut stream = db.get_mut::<Stream>(args.at(1))?;
+    let mut stream = db.get_noting::<Stream>(args.at(1))?;
     let Some(group) = stream.as_mut().and_then(|stream| group_mut(stream, args.at(2))) else {
         reply.int(0);
         return Ok(Flow::Done);

@@ -69,7 +69,7 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             break Some(Written::parse(word, true).ok_or(INVALID_ID)?);
         }
     };
-    let cut = trimming.finish(db.env)?;
+    let cut = trimming.finish(db.env, false)?;
     let pairs = args.from(at + 1);
     if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(CmdError::arity("xadd"));

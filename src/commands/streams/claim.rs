@@ -102,7 +102,7 @@ impl Options {
 fn xclaim(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let now_ms = db.env.now_ms as i64;
     let propagates = db.env.fx.propagates();
-    let mut stream = db.get_mut::<Stream>(args.at(1))?;
+    let mut stream = db.get_noting::<Stream>(args.at(1))?;
     let (log, group) = parts(stream.as_deref_mut(), args)?;
     let min_idle_ms = parse_i64(args.at(4)).ok_or(CmdError::text("ERR Invalid min-idle-time argument for XCLAIM"))?.max(0);
     let ids_end = (5..args.len()).find(|&at| StreamId::parse(args.at(at), 0).is_none()).unwrap_or(args.len());
@@ -220,7 +220,7 @@ fn xautoclaim(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             return Err(CmdError::SYNTAX);
         }
     }
-    let mut stream = db.get_mut::<Stream>(args.at(1))?;
+    let mut stream = db.get_noting::<Stream>(args.at(1))?;
     let (log, group) = parts(stream.as_deref_mut(), args)?;
     let Some((consumer, created)) = consumer_or_create(group, args.at(3), now_ms) else { return Err(CmdError::OOM) };
     let mut attempts = count.saturating_mul(ATTEMPTS);

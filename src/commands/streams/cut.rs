@@ -34,6 +34,8 @@ impl References {
     }
 }
 
+const LIMIT_EXACT: CmdError = CmdError::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
+
 /// The options about cutting, as given.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trimming {
@@ -91,21 +93,22 @@ impl Trimming {
         Ok(None)
     }
 
-    /// What is to be done, all options having been taken.
+    /// What is to be done, all options having been taken; something must be if it is `required`.
     ///
     /// # Errors
     /// When they do not fit together.
-    pub fn finish(&self, env: &Env) -> Result<Option<Cut>, CmdError> {
+    pub fn finish(&self, env: &Env, required: bool) -> Result<Option<Cut>, CmdError> {
         let Some(keep) = self.keep else {
             if self.limit.is_some_and(|limit| limit != 0) {
                 return Err(CmdError::text("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"));
             }
-            return Ok(None);
+            if required {
+                return Err(CmdError::text("ERR syntax error, XTRIM must be called with a trimming strategy"));
+            }
+            return if self.limit.is_some() { Err(LIMIT_EXACT) } else { Ok(None) };
         };
         let limit = match self.limit {
-            Some(_) if !self.approx => {
-                return Err(CmdError::text("ERR syntax error, LIMIT cannot be used without the special ~ option"));
-            }
+            Some(_) if !self.approx => return Err(LIMIT_EXACT),
             Some(limit) => limit as u64,
             None if !self.approx => 0,
             None => match env.config.stream_node_max_entries.saturating_mul(100) {
@@ -198,9 +201,7 @@ fn xtrim(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     while at < args.len() {
         at += options.take(args, at)?.ok_or(CmdError::SYNTAX)?;
     }
-    let Some(wanted) = options.finish(db.env)? else {
-        return Err(CmdError::text("ERR syntax error, XTRIM must be called with a trimming strategy"));
-    };
+    let Some(wanted) = options.finish(db.env, true)? else { return Err(CmdError::SYNTAX) };
     let Some(mut stream) = db.get_mut::<Stream>(args.at(1))? else {
         reply.int(0);
         return Ok(Flow::Done);

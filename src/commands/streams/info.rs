@@ -108,6 +108,7 @@ static STREAM: Command = Command::data("STREAM", stream)
     ]);
 
 fn stream(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    db.get::<Stream>(args.at(2))?.ok_or(CmdError::NO_SUCH_KEY)?;
     let full = args.len() > 3;
     let mut count = 10;
     if full {
@@ -121,7 +122,7 @@ fn stream(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             };
         }
     }
-    let stream = db.get::<Stream>(args.at(2))?.ok_or(CmdError::NO_SUCH_KEY)?;
+    let stream = db.get_mut::<Stream>(args.at(2))?.ok_or(CmdError::NO_SUCH_KEY)?;
     let log = &stream.log;
     reply.map(if full { 9 } else { 10 });
     counters(log, reply);

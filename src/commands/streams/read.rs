@@ -204,7 +204,7 @@ fn xreadgroup(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let Some((name, consumer)) = options.group else { return Err(CmdError::SYNTAX) };
     let mut after = Vec::with_capacity(options.keys.len());
     for (key, word) in options.keys.iter().zip(options.ids.iter()) {
-        let stream = db.get_mut::<Stream>(key)?;
+        let stream = db.get_noting::<Stream>(key)?;
         if stream.is_none_or(|stream| stream.groups.get(name).is_none()) {
             let parts: [&[u8]; 5] =
                 [b"NOGROUP No such key '", key, b"' or consumer group '", name, b"' in XREADGROUP with GROUP option"];
