@@ -20,6 +20,7 @@ pub mod files;
 pub mod load;
 pub mod manifest;
 pub mod rewrite;
+mod streams;
 pub mod syncer;
 
 use std::path::PathBuf;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{Failed, Unreplaced};
+use super::files::Failed;
+use super::streams;
 use super::{Fault, State, annotation, path};
 use crate::config::file::reason;
 use crate::encoding::listpack::Elem;
@@ -383,15 +385,15 @@ impl Server {
 }
 
 /// Where the commands of a base go.
-struct Writer {
+pub(super) struct Writer {
     file: Arc<dyn DiskFile>,
-    buf: Vec<u8>,
+    pub(super) buf: Vec<u8>,
     unsynced: u64,
     piecewise: bool,
 }
 
 impl Writer {
-    fn command(&mut self, words: &[&[u8]]) {
+    pub(super) fn command(&mut self, words: &[&[u8]]) {
         request::request(&mut self.buf, words.iter().copied());
     }
 
@@ -464,6 +466,7 @@ impl Writer {
                 }
                 outcome?;
             }
+            Ref::Stream(stream) => streams::write(self, key, stream)?,
         }
         if let Some(when_ms) = entry.expiry_ms() {
             self.command(&[b"PEXPIREAT", key, itoa::Buffer::new().format(when_ms).as_bytes()]);
@@ -473,7 +476,7 @@ impl Writer {
 
     /// Writes what has been collected, once it is enough.
     #[inline]
-    fn spill(&mut self) -> io::Result<()> {
+    pub(super) fn spill(&mut self) -> io::Result<()> {
         if self.buf.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
@@ -525,7 +528,7 @@ impl<'a> Batch<'a> {
 }
 
 #[inline]
-fn elem(buf: &mut Vec<u8>, elem: Elem<'_>) {
+pub(super) fn elem(buf: &mut Vec<u8>, elem: Elem<'_>) {
     match elem {
         Elem::Bytes(bytes) => request::word(buf, bytes),
         Elem::Int(n) => request::word(buf, itoa::Buffer::new().format(n).as_bytes()),
