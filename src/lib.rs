@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod keyspace;
 pub mod net;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod stats;
 pub mod sys;

@@ -6,6 +6,7 @@ pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod scan;
+pub mod scripting;
 pub mod server;
 pub mod sets;
 pub mod strings;
@@ -21,6 +22,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     hashes::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    scripting::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     strings::COMMANDS,

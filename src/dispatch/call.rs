@@ -65,7 +65,13 @@ impl Server {
             },
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
-        self.ran(id, cmd, args, elapsed_ns);
+        if origin == Origin::Script {
+            // Its time is the script's.
+            self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
+            self.stats.commands_processed += 1;
+        } else {
+            self.ran(id, cmd, args, elapsed_ns);
+        }
         if !self.env.fx.is_empty() {
             self.settle();
         }

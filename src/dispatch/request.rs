@@ -10,6 +10,7 @@ use super::flags::{Flag, Flags};
 use super::table::Cmd;
 use crate::net::{Client, ClientFlags, ClientId};
 use crate::resp::{Args, Reply};
+use crate::script::busy::busy_error;
 use crate::server::Server;
 use crate::server::pause::PauseScope;
 
@@ -183,14 +184,20 @@ impl Server {
         if client.has(ClientFlags::MULTI) && cmd.flags.has(Flag::NoMulti) {
             return refuse(CmdError::text("ERR Command not allowed inside a transaction"));
         }
-        if self.evict_clients_now(id) {
+        let busy = self.scripts.is_busy();
+        if !busy && self.evict_clients_now(id) {
             return Err(Refusal::Postpone);
         }
-        if self.env.config.maxmemory_bytes != 0 {
+        if !busy && self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
             if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
                 return refuse(CmdError::OOM);
             }
+        }
+        if !cmd.flags.has(Flag::AllowBusy)
+            && let Some(error) = busy_error(self)
+        {
+            return refuse(error);
         }
         let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
         if self.pauses(client, cmd) {

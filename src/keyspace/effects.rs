@@ -124,6 +124,11 @@ impl Effects {
         }
     }
 
+    /// The process ends in the middle of a unit: what it has done so far is sent to nobody.
+    pub fn abandon(&mut self) {
+        self.list.retain(|effect| !matches!(effect, Effect::Propagate { .. }));
+    }
+
     /// Propagates nothing for the command that runs.
     #[inline]
     pub fn propagate_nothing(&mut self) {

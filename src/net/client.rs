@@ -56,6 +56,8 @@ bitflags! {
         const EVICTED = 1 << 19;
         /// The kernel has said that the socket's input ends behind what is there to be read.
         const INPUT_ENDED = 1 << 20;
+        /// The turn has input of it in hand.
+        const IN_HAND = 1 << 21;
     }
 }
 

@@ -31,7 +31,7 @@ pub mod usage;
 
 use std::ffi::OsString;
 
-use mio::Registry;
+use mio::{Poll, Registry};
 
 use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
@@ -42,6 +42,7 @@ use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -65,6 +66,10 @@ impl Gate {
 pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
+    /// Where news of them comes from; taken out while it is looked at.
+    pub poll: Option<Poll>,
+    /// A signal came while a script ran, and waits to be taken.
+    pub signalled: bool,
     pub listeners: Vec<Listener>,
     /// Where the TCP ones listen.
     pub addresses: listening::Addresses,
@@ -119,6 +124,7 @@ pub struct Server {
     pub cron: cron::Cron,
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
+    pub scripts: Scripts,
     pub shutdown: shutdown::Shutdown,
     pub process: Process,
     pub host: host::Host,
@@ -148,6 +154,7 @@ impl Server {
             cron: cron::Cron::default(),
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
+            scripts: Scripts::default(),
             shutdown: shutdown::Shutdown::default(),
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -199,6 +206,7 @@ impl Server {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
+            || self.scripts.is_busy()
             || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 

@@ -29,7 +29,7 @@ impl Server {
     ///
     /// # Errors
     /// When the kernel's event queue fails, which leaves nothing to go on with.
-    pub fn serve_forever(&mut self, mut poll: Poll, signals: &Signals) -> io::Result<()> {
+    pub fn serve_forever(&mut self, poll: Poll, signals: &Signals) -> io::Result<()> {
         poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         self.env.reclaim.on_progress(Box::new(move || {
@@ -38,8 +38,12 @@ impl Server {
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         self.process.startup_memory_bytes = self.memory.meter.used() as u64;
+        self.net.poll = Some(poll);
         while self.shutdown.exit.is_none() {
-            match poll.poll(&mut events, Some(self.patience())) {
+            let Some(mut poll) = self.net.poll.take() else { break };
+            let polled = poll.poll(&mut events, Some(self.patience()));
+            self.net.poll = Some(poll);
+            match polled {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -49,26 +53,34 @@ impl Server {
             for listener in std::mem::take(&mut self.net.to_accept) {
                 self.accept(listener);
             }
-            for event in events.iter() {
-                match event.token().0 {
-                    _ if event.token() == WAKER => {}
-                    _ if event.token() == SIGNALS => self.take_signal(signals),
-                    token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
-                    slot => {
-                        let news = News {
-                            readable: event.is_readable() || event.is_error(),
-                            ended: event.is_read_closed(),
-                            writable: event.is_writable(),
-                        };
-                        self.client_event(slot, news);
-                    }
-                }
+            self.take_events(&events);
+            if std::mem::take(&mut self.net.signalled) {
+                self.take_signal(signals);
             }
             let commands = self.stats.commands_processed;
             turn.run(self);
             self.after_commands(began_ns, commands);
         }
         Ok(())
+    }
+
+    /// Notes what the kernel tells of sockets and signals.
+    pub fn take_events(&mut self, events: &Events) {
+        for event in events.iter() {
+            match event.token().0 {
+                _ if event.token() == WAKER => {}
+                _ if event.token() == SIGNALS => self.net.signalled = true,
+                token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
+                slot => {
+                    let news = News {
+                        readable: event.is_readable() || event.is_error(),
+                        ended: event.is_read_closed(),
+                        writable: event.is_writable(),
+                    };
+                    self.client_event(slot, news);
+                }
+            }
+        }
     }
 
     /// The rest of a turn: what commands have caused, what is due by the clock, and the replies on their way.
@@ -97,7 +109,8 @@ impl Server {
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
         let net = &self.net;
-        if !(net.to_read.is_empty() && net.to_accept.is_empty() && net.to_write.is_empty() && net.to_close.is_empty())
+        if net.signalled
+            || !(net.to_read.is_empty() && net.to_accept.is_empty() && net.to_write.is_empty() && net.to_close.is_empty())
             || self.memory.has_work()
         {
             return Duration::ZERO;
