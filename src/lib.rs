@@ -7,6 +7,8 @@ pub mod encoding;
 pub mod fuzzing;
 pub mod keyspace;
 pub mod net;
+pub mod persist;
+pub mod pubsub;
 pub mod resp;
 pub mod script;
 pub mod server;

@@ -16,11 +16,19 @@ fn main() -> ExitCode {
     let mut args = title::args().into_iter();
     let called_as = args.next().unwrap_or_default();
     let name = Path::new(&called_as).file_name().unwrap_or(OsStr::new("")).as_bytes();
-    for tool in ["sentinel", "check-rdb", "check-aof"] {
-        if name.ends_with(tool.as_bytes()) {
-            eprintln!("This build of Redoubt does not contain redis-{tool}.");
-            return ExitCode::FAILURE;
-        }
+    if name.ends_with(b"check-rdb") {
+        let words: Vec<Text> = args.map(OsStringExt::into_vec).collect();
+        let status = redoubt::persist::rdb::check::main(&called_as.to_string_lossy(), &words);
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
+    }
+    if name.ends_with(b"check-aof") {
+        let words: Vec<Text> = args.map(OsStringExt::into_vec).collect();
+        let status = redoubt::persist::aof::check::main(&called_as.to_string_lossy(), &words);
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
+    }
+    if name.ends_with(b"sentinel") {
+        eprintln!("This build of Redoubt does not contain redis-sentinel.");
+        return ExitCode::FAILURE;
     }
     let args: Vec<Text> = args.map(OsStringExt::into_vec).collect();
     match config::parse_args(&args) {

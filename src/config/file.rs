@@ -340,7 +340,6 @@ pub(super) mod tests {
     #[test]
     fn what_this_build_lacks_is_refused_by_name() {
         for (line, part) in [
-            ("appendonly yes", "append only file"),
             ("cluster-enabled yes", "cluster mode"),
             ("tls-port 6380", "TLS"),
             ("replicaof 127.0.0.1 6379", "replication"),
@@ -348,7 +347,6 @@ pub(super) mod tests {
             ("activedefrag yes", "active defragmentation"),
             ("aclfile /x", "ACL file"),
             ("loadmodule /x.so", "modules"),
-            ("save 900 1", "snapshots"),
         ] {
             let message = verdict(line);
             assert!(message.ends_with(&format!("this server has no {part}")), "{line}: {message}");

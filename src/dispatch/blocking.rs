@@ -11,6 +11,7 @@ use hashbrown::{Equivalent, HashMap};
 use crate::keyspace::Type;
 use crate::keyspace::reclaim::Ticket;
 use crate::net::{ClientFlags, ClientId};
+use crate::persist::aof::State;
 use crate::resp::{OwnedArgs, Reply};
 use crate::server::Server;
 
@@ -24,11 +25,23 @@ pub enum Nothing {
     NullArray,
 }
 
+/// What ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// One of the keys has a value: the request runs again.
+    Key,
+    /// What was sent to be freed in the background is free: the answer is OK.
+    Reclaimed,
+    /// The append only file is safe up to `end`, if that is asked for, and so many replicas have got as far: the answer
+    /// is who has.
+    Logged { end: u64, local: bool, replicas: u64 },
+}
+
 /// A handler's wish to wait.
 #[derive(Debug)]
 pub struct Wait {
-    /// Keys of the selected database, any of which will do. None: it waits until what was sent to be freed in the
-    /// background is free, and is then answered with OK instead of being run again.
+    pub until: Until,
+    /// Keys of the selected database, any of which will do.
     pub keys: Vec<Box<[u8]>>,
     /// The type of value that can end the wait.
     pub kind: Type,
@@ -38,8 +51,16 @@ pub struct Wait {
     pub denied: Nothing,
 }
 
+impl Wait {
+    /// A wait for something else than a key.
+    pub fn without_keys(until: Until, timeout_ms: u64) -> Wait {
+        Wait { until, keys: Vec::new(), kind: Type::String, timeout_ms, denied: Nothing::Null }
+    }
+}
+
 /// A client's wait in progress.
 pub struct Waiting {
+    pub until: Until,
     pub args: OwnedArgs,
     pub cmd: &'static Cmd,
     pub db: usize,
@@ -93,6 +114,8 @@ pub struct Blocked {
     ready: Vec<Name>,
     /// Clients that wait for memory to be freed, in order.
     reclaiming: VecDeque<(Ticket, ClientId)>,
+    /// Clients that wait for the append only file, in order.
+    logging: VecDeque<ClientId>,
     /// Clients that wait.
     pub len: usize,
     /// How many of them wait for a value of each type.
@@ -172,19 +195,26 @@ impl Server {
         for key in &wait.keys {
             self.blocked.by_key.entry((db, key.clone())).or_default().queue.insert(turn, id);
         }
-        if wait.keys.is_empty() {
-            self.blocked.reclaiming.push_back((self.env.reclaim.ticket(), id));
-            self.env.reclaim.set_awaited(true);
-        } else {
-            self.blocked.by_kind[wait.kind as usize] += 1;
-            self.env.fx.set_awaited(wait.kind, true);
+        match wait.until {
+            Until::Key => {
+                self.blocked.by_kind[wait.kind as usize] += 1;
+                self.env.fx.set_awaited(wait.kind, true);
+            }
+            Until::Reclaimed => {
+                self.blocked.reclaiming.push_back((self.env.reclaim.ticket(), id));
+                self.env.reclaim.set_awaited(true);
+            }
+            Until::Logged { .. } => {
+                self.blocked.logging.push_back(id);
+                self.aof.syncer.set_awaited(true);
+            }
         }
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, id));
         }
         client.flags |= ClientFlags::BLOCKED;
-        let Wait { keys, kind, .. } = wait;
-        let waiting = Waiting { args, cmd, db, keys, kind, deadline_ms, since_ns: now_ns, spent_ns, turn };
+        let Wait { until, keys, kind, .. } = wait;
+        let waiting = Waiting { until, args, cmd, db, keys, kind, deadline_ms, since_ns: now_ns, spent_ns, turn };
         client.extra_mut().waiting = Some(Box::new(waiting));
         self.blocked.len += 1;
     }
@@ -204,14 +234,21 @@ impl Server {
                 }
             }
         }
-        if waiting.keys.is_empty() {
-            self.blocked.reclaiming.retain(|(_, waiter)| *waiter != id);
-            self.env.reclaim.set_awaited(!self.blocked.reclaiming.is_empty());
-        } else {
-            let count = &mut self.blocked.by_kind[waiting.kind as usize];
-            *count -= 1;
-            if *count == 0 {
-                self.env.fx.set_awaited(waiting.kind, false);
+        match waiting.until {
+            Until::Key => {
+                let count = &mut self.blocked.by_kind[waiting.kind as usize];
+                *count -= 1;
+                if *count == 0 {
+                    self.env.fx.set_awaited(waiting.kind, false);
+                }
+            }
+            Until::Reclaimed => {
+                self.blocked.reclaiming.retain(|(_, waiter)| *waiter != id);
+                self.env.reclaim.set_awaited(!self.blocked.reclaiming.is_empty());
+            }
+            Until::Logged { .. } => {
+                self.blocked.logging.retain(|waiter| *waiter != id);
+                self.aof.syncer.set_awaited(!self.blocked.logging.is_empty());
             }
         }
         if waiting.deadline_ms != 0 {
@@ -235,15 +272,19 @@ impl Server {
         Some(waiting)
     }
 
-    /// Ends a client's wait for a key as if its time were up, or with an error. `false`: it does not wait for a key.
+    /// Ends a client's wait as if its time were up, or with an error. `false`: it waits for nothing that could be given up.
     pub fn give_up_waiting(&mut self, id: ClientId, error: Option<&CmdError>) -> bool {
         let waiting = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
-        if waiting.is_none_or(|waiting| waiting.keys.is_empty()) {
-            return false;
-        }
-        let waiting = self.unblock_with(id, |reply| match error {
-            Some(error) => reply.error(&error.0),
-            None => reply.null_array(),
+        let until = match waiting {
+            None => return false,
+            Some(waiting) if waiting.until == Until::Reclaimed => return false,
+            Some(waiting) => waiting.until,
+        };
+        let synced = self.aof.syncer.synced();
+        let waiting = self.unblock_with(id, |reply| match (error, until) {
+            (Some(error), _) => reply.error(&error.0),
+            (None, Until::Logged { end, .. }) => logged(reply, end, synced),
+            (None, _) => reply.null_array(),
         });
         if let Some(waiting) = waiting {
             if let Some(error) = error {
@@ -275,6 +316,23 @@ impl Server {
                 break;
             }
             self.unblock_with(id, Reply::ok);
+        }
+    }
+
+    /// Answers the clients whose changes the append only file has made safe; called when it has been written.
+    pub fn serve_logged(&mut self) {
+        if self.blocked.logging.is_empty() {
+            return;
+        }
+        let (synced, is_off) = (self.aof.syncer.synced(), self.aof.state == State::Off);
+        for id in self.blocked.logging.clone() {
+            let waiting = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
+            let Some(Until::Logged { end, local, replicas }) = waiting.map(|waiting| waiting.until) else { continue };
+            if local && is_off {
+                self.give_up_waiting(id, Some(&NO_LOG));
+            } else if replicas == 0 && (!local || synced >= end) {
+                self.give_up_waiting(id, None);
+            }
         }
     }
 
@@ -330,30 +388,43 @@ impl Server {
         let resp3 = client.reply.resp3;
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = resp3;
-        client.flags |= ClientFlags::REEXECUTING;
+        client.flags |= ClientFlags::REEXECUTING | ClientFlags::LENT;
+        let current = self.net.current.replace(id);
         let silent = client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP);
         let before = reply.len();
         let began_ns = self.clock.tick();
         let done = self.serve_again(id, waiting.cmd, waiting.args.view(), &mut reply);
+        self.net.current = current;
         if silent {
             reply.buf.truncate(before);
         }
-        let replied = reply.len() > before;
         waiting.spent_ns += self.clock.now_ns.saturating_sub(began_ns);
+        let mut replied = false;
         if let Some(client) = self.clients.get_mut(id) {
-            client.flags -= ClientFlags::REEXECUTING;
+            client.flags -= ClientFlags::REEXECUTING | ClientFlags::LENT;
             reply.buf.append(&mut client.reply.buf);
+            replied = reply.len() > before;
             client.reply = reply;
             client.extra_mut().waiting = Some(waiting);
             client.commands += u64::from(done);
         }
         if done {
             self.unblock(id);
-            if replied {
-                self.output_added(id);
-            }
+        }
+        if replied {
+            self.output_added(id);
         }
     }
+}
+
+/// The error for who waits for a log that there is not.
+pub const NO_LOG: CmdError = CmdError::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+
+/// WAITAOF's answer: whether the local log is safe up to `end`, and how many replicas have got as far.
+pub fn logged(reply: &mut Reply, end: u64, synced: u64) {
+    reply.array(2);
+    reply.int(i64::from(synced >= end));
+    reply.int(0);
 }
 
 #[cfg(test)]

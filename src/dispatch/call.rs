@@ -3,7 +3,7 @@
 //! It times the handler, writes its error, keeps the figures, and settles what the command caused. Time stands still
 //! for the handler: the clock is read once, between this command and the next.
 
-use super::blocking::Nothing;
+use super::blocking::{Nothing, Until};
 use super::command::{Flow, Handler};
 use super::context::{Ctx, Origin};
 use super::error::CmdError;
@@ -30,6 +30,7 @@ impl Server {
     pub fn call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, reply: &mut Reply, origin: Origin) -> bool {
         let started_ns = self.clock.now_ns;
         let mark = reply.len();
+        let dirty = self.env.fx.dirty;
         let frame = Frame { cmd, args, client: id };
         let outer = frame.enter();
         let result = match cmd.spec.handler {
@@ -43,11 +44,14 @@ impl Server {
         crash::leave(outer);
         let ended_ns = self.clock.tick();
         let elapsed_ns = ended_ns - started_ns;
+        if self.env.fx.propagates() {
+            self.propagate_call(id, cmd, args, origin, dirty, mark);
+        }
         let mut done = true;
         match result {
             Ok(Flow::Done) => {}
             // Without keys to wait for it has run, and only its answer waits.
-            Ok(Flow::Block(wait)) if !wait.keys.is_empty() && origin == Origin::Client => {
+            Ok(Flow::Block(wait)) if wait.until == Until::Key && origin == Origin::Client => {
                 self.blocked_call(id, cmd, args, *wait, elapsed_ns);
                 // Keys it looked for may have been due.
                 if !self.env.fx.is_empty() {
@@ -65,15 +69,18 @@ impl Server {
             },
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
-        if origin == Origin::Script {
+        match origin {
+            // What is loaded has been counted where it ran first.
+            Origin::Aof => {}
             // Its time is the script's.
-            self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
-            self.stats.commands_processed += 1;
-        } else {
-            self.ran(id, cmd, args, elapsed_ns);
+            Origin::Script => {
+                self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
+                self.stats.commands_processed += 1;
+            }
+            Origin::Client | Origin::Exec => self.ran(id, cmd, args, elapsed_ns),
         }
-        if !self.env.fx.is_empty() {
-            self.settle();
+        if self.env.fx.wants_settling() {
+            self.settle_call(id, cmd, args);
         }
         done
     }
@@ -112,7 +119,7 @@ impl Server {
     fn slow_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, elapsed_ns: u64) {
         let threshold_us = self.env.config.slowlog_log_slower_than_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !cmd.flags.has(Flag::SkipSlowlog) {
-            self.log_slow(id, args, elapsed_ns / 1000);
+            self.log_slow(id, cmd, args, elapsed_ns / 1000);
         }
         let threshold_ms = self.env.config.latency_monitor_threshold_ms;
         if threshold_ms > 0 && elapsed_ns / 1_000_000 >= threshold_ms {
@@ -125,16 +132,23 @@ impl Server {
 /// The error for a word that names no subcommand.
 #[cold]
 pub fn unknown_subcommand(cmd: &Cmd, args: Args<'_>) -> CmdError {
-    let word = args.get(1).unwrap_or_default();
-    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
-    CmdError::err(format!("unknown subcommand '{shown}'. Try {} HELP.", cmd.spec.name))
+    let hint = format!("'. Try {} HELP.", cmd.spec.name);
+    CmdError::new([b"ERR unknown subcommand '", shown_subcommand(args), hint.as_bytes()].concat())
 }
 
 /// The error for a subcommand whose arguments are too many for it to make sense of.
 #[cold]
 pub fn wrong_subcommand(args: Args<'_>) -> CmdError {
-    let word = args.get(1).unwrap_or_default();
-    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
     let name = String::from_utf8_lossy(args.get(0).unwrap_or_default()).to_uppercase();
-    CmdError::err(format!("unknown subcommand or wrong number of arguments for '{shown}'. Try {name} HELP."))
+    let hint = format!("'. Try {name} HELP.");
+    CmdError::new(
+        [b"ERR unknown subcommand or wrong number of arguments for '", shown_subcommand(args), hint.as_bytes()].concat(),
+    )
+}
+
+/// The subcommand as errors show it: up to its first NUL, and no more than so many bytes.
+fn shown_subcommand(args: Args<'_>) -> &[u8] {
+    const SHOWN_MAX: usize = 128;
+    let word = args.get(1).unwrap_or_default();
+    word[..word.len().min(SHOWN_MAX)].split(|byte| *byte == 0).next().unwrap_or_default()
 }

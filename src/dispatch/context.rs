@@ -19,6 +19,8 @@ pub enum Origin {
     Exec,
     /// A script or a function.
     Script,
+    /// The append only file, at start.
+    Aof,
 }
 
 /// A command's whole world.

@@ -89,7 +89,7 @@ impl Flags {
 
     /// Names of the flags that COMMAND INFO shows, in its order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const SHOWN: [(Flag, &str); 20] = [
+        const SHOWN: [(Flag, &str); 19] = [
             (Flag::Write, "write"),
             (Flag::ReadOnly, "readonly"),
             (Flag::DenyOom, "denyoom"),
@@ -104,7 +104,6 @@ impl Flags {
             (Flag::Asking, "asking"),
             (Flag::Fast, "fast"),
             (Flag::NoAuth, "no_auth"),
-            (Flag::MayReplicate, "may_replicate"),
             (Flag::NoMandatoryKeys, "no_mandatory_keys"),
             (Flag::NoAsyncLoading, "no_async_loading"),
             (Flag::NoMulti, "no_multi"),

@@ -30,10 +30,16 @@ const SPECIAL: ClientFlags = ClientFlags::MULTI
     .union(ClientFlags::REPLY_OFF)
     .union(ClientFlags::REPLY_SKIP_NEXT)
     .union(ClientFlags::MONITOR)
+    .union(ClientFlags::PUBSUB)
+    .union(ClientFlags::TRACKING)
     .union(ClientFlags::NO_TOUCH);
 
 /// Commands that run at once between MULTI and EXEC.
 const NOT_QUEUED: [&str; 6] = ["EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET"];
+
+/// Commands that a RESP2 client may use while it is subscribed: any other's reply would be taken for a message.
+const WHILE_SUBSCRIBED: [&str; 9] =
+    ["ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset"];
 
 impl Server {
     /// Serves one request of a client. `cmd` is what the command table has under its name, if anything.
@@ -52,6 +58,9 @@ impl Server {
             let done = self.call(id, cmd, args, reply, Origin::Client);
             if self.blocked.has_ready() {
                 self.serve_ready();
+            }
+            if self.net.pushed_to_lent {
+                self.take_pushed(id, reply);
             }
             return if done { Outcome::Done } else { Outcome::Blocked };
         }
@@ -79,14 +88,14 @@ impl Server {
     /// The long way: every test, and the modes in which replies are dropped or commands queued.
     #[cold]
     fn serve_slowly(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-        let mark = reply.len();
+        let mut mark = reply.len();
         if let Some(client) = self.clients.get_mut(id)
             && client.has(ClientFlags::REPLY_SKIP_NEXT)
         {
             client.flags -= ClientFlags::REPLY_SKIP_NEXT;
             client.flags |= ClientFlags::REPLY_SKIP;
         }
-        let outcome = self.admitted(id, cmd, args, reply);
+        let outcome = self.admitted(id, cmd, args, reply, &mut mark);
         if let Some(client) = self.clients.get_mut(id) {
             if client.has(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
                 reply.buf.truncate(mark);
@@ -98,12 +107,46 @@ impl Server {
             if skip && outcome == Outcome::Postponed {
                 client.flags |= ClientFlags::REPLY_SKIP_NEXT;
             }
+            // CLIENT CACHING is for the next command, or the next transaction.
+            if client.has(ClientFlags::TRACKING)
+                && !client.has(ClientFlags::MULTI)
+                && !cmd.is_some_and(|cmd| cmd.full_name.starts_with("client"))
+                && let Some(tracking) = client.extra_if_any().and_then(|extra| extra.tracking.as_mut())
+            {
+                tracking.caching = false;
+            }
+        }
+        if self.net.pushed_to_lent {
+            self.take_pushed(id, reply);
         }
         outcome
     }
 
-    fn admitted(&mut self, id: ClientId, cmd: Option<&'static Cmd>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-        let cmd = match self.admit(id, cmd, args) {
+    /// Appends what a client has been sent while its output was lent.
+    #[cold]
+    fn take_pushed(&mut self, id: ClientId, reply: &mut Reply) {
+        self.net.pushed_to_lent = false;
+        if let Some(client) = self.clients.get_mut(id) {
+            reply.buf.append(&mut client.reply.buf);
+        }
+    }
+
+    /// `mark` is where the reply begins.
+    fn admitted(
+        &mut self,
+        id: ClientId,
+        cmd: Option<&'static Cmd>,
+        args: Args<'_>,
+        reply: &mut Reply,
+        mark: &mut usize,
+    ) -> Outcome {
+        let admitted = self.admit(id, cmd, args);
+        if self.net.pushed_to_lent {
+            // What the search for memory has caused comes before the reply.
+            self.take_pushed(id, reply);
+            *mark = reply.len();
+        }
+        let cmd = match admitted {
             Ok(cmd) => cmd,
             Err(Refusal::Postpone) => return Outcome::Postponed,
             Err(Refusal::Error(cmd, error)) => {
@@ -146,13 +189,13 @@ impl Server {
         if let Some(cmd) = cmd {
             self.stats.commands[cmd.id as usize].rejected += 1;
         }
-        let Some(client) = self.clients.get_mut(id) else { return };
-        if client.has(ClientFlags::MULTI) {
-            if exec {
-                self.discard_transaction(id);
-            } else {
-                client.flags |= ClientFlags::DIRTY_EXEC;
-            }
+        if exec {
+            // What the client watches is forgotten, too, even outside a transaction.
+            self.discard_transaction(id);
+        } else if let Some(client) = self.clients.get_mut(id)
+            && client.has(ClientFlags::MULTI)
+        {
+            client.flags |= ClientFlags::DIRTY_EXEC;
         }
     }
 
@@ -190,16 +233,34 @@ impl Server {
         }
         if !busy && self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
+            self.send_unit(false);
             if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
                 return refuse(CmdError::OOM);
             }
+        }
+        if self.tracked.clients > 0 {
+            self.limit_tracking_table();
+        }
+        if let Some(error) = self.disk_error()
+            && (cmd.spec.name == "PING" || self.request_has(id, cmd, Flag::Write))
+        {
+            return refuse(error);
+        }
+        let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
+        if client.has(ClientFlags::PUBSUB) && !client.reply.resp3 && !WHILE_SUBSCRIBED.contains(&&*cmd.full_name) {
+            return refuse(CmdError::err(format!(
+                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                cmd.full_name
+            )));
+        }
+        if self.loading.is_some() && !cmd.flags.has(Flag::Loading) {
+            return refuse(CmdError::text("LOADING Redis is loading the dataset in memory"));
         }
         if !cmd.flags.has(Flag::AllowBusy)
             && let Some(error) = busy_error(self)
         {
             return refuse(error);
         }
-        let Some(client) = self.clients.get(id) else { return Err(Refusal::Postpone) };
         if self.pauses(client, cmd) {
             return Err(Refusal::Postpone);
         }
@@ -230,6 +291,11 @@ impl Server {
             "DISCARD" | "QUIT" | "RESET" => false,
             _ => self.clients.get(id).is_some_and(|client| client.has(ClientFlags::MULTI)),
         }
+    }
+
+    /// Whether the request has this flag, or runs a transaction of which a command has it.
+    fn request_has(&self, id: ClientId, cmd: &Cmd, flag: Flag) -> bool {
+        cmd.flags.has(flag) || cmd.spec.name == "EXEC" && self.queued_flags(id).has(flag)
     }
 
     /// The flags of all commands the client has queued.

@@ -6,3 +6,5 @@ pub mod listpack;
 pub mod lzf;
 pub mod quicklist;
 pub mod tree;
+pub mod ziplist;
+pub mod zipmap;

@@ -26,6 +26,8 @@ pub struct KeyStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Fields of hashes, not keys.
+    pub expired_elems: u64,
     pub evicted: u64,
 }
 
@@ -55,15 +57,21 @@ pub struct Env {
     pub reclaim: Reclaim,
     /// How access clocks are kept; follows `maxmemory-policy`.
     pub access: access::Policy,
-    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH, a child at work).
+    /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// The same while a forked child shares the memory.
+    pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
     pub expiry_paused: bool,
+    /// Set while the dataset is loaded: no key is due before all of it is there.
+    pub loading: bool,
     /// No key is due before this moment, in unix ms, as far as has been said ([`Env::expires`]).
     pub next_expiry_ms: u64,
     /// Size from which a list's element gets a node of its own, where tests lower it; 0: as configured.
     pub packed_threshold_bytes: u32,
     pub hint: HashHint,
+    /// Whether tests have asked for checksums of dumps and snapshots to be taken on trust.
+    pub skip_checksums: bool,
 }
 
 impl Env {
@@ -78,10 +86,13 @@ impl Env {
             reclaim: Reclaim::default(),
             access: access::Policy::default(),
             no_touch: false,
+            clocks_frozen: false,
             expiry_paused: false,
+            loading: false,
             next_expiry_ms: u64::MAX,
             packed_threshold_bytes: 0,
             hint: HashHint::default(),
+            skip_checksums: false,
         }
     }
 
@@ -123,11 +134,11 @@ pub struct Db<'a> {
 impl Db<'_> {
     /// The key's hash and place, if it is there and has not expired. An expired key is removed on the way.
     #[inline]
-    fn locate(&mut self, key: &[u8]) -> (u64, Option<Loc>) {
+    pub(super) fn locate(&mut self, key: &[u8]) -> (u64, Option<Loc>) {
         let hash = self.env.hash(key);
         let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
         match self.data.at(loc).expiry_ms() {
-            Some(when) if self.env.now_ms > when => {
+            Some(when) if self.env.now_ms > when && !self.env.loading => {
                 if !self.env.expiry_paused {
                     self.expire_at(hash, loc);
                 }
@@ -156,9 +167,9 @@ impl Db<'_> {
         let entry = self.data.remove(hash, loc);
         self.env.stats.expired += 1;
         self.env.fx.event(self.index, Class::Expired, "expired", entry.key());
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.lapsed(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
 
@@ -169,8 +180,8 @@ impl Db<'_> {
         let lazily = self.env.config.lazyfree_lazy_eviction;
         self.env.stats.evicted += 1;
         let word: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
-        self.env.fx.propagate(self.index, &[word, entry.key()]);
-        self.env.fx.touched(self.index, entry.key());
+        self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
+        self.env.fx.lapsed(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
         if self.discard(entry, lazily) { bytes } else { 0 }
@@ -195,7 +206,7 @@ impl Db<'_> {
     /// Notes that the entry at a place was used.
     #[inline]
     fn touch(&mut self, loc: Loc) {
-        if self.env.no_touch {
+        if self.env.no_touch || self.env.clocks_frozen {
             return;
         }
         let entry = self.data.at_mut(loc);
@@ -277,22 +288,22 @@ impl Db<'_> {
     /// removes the key if it was left empty ([`remove_if_empty`](Self::remove_if_empty)).
     #[inline]
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Mut<'_, T>>, WrongType> {
-        let Some(loc) = self.locate(key).1 else { return Ok(None) };
+        let (hash, Some(loc)) = self.locate(key) else { return Ok(None) };
         self.touch(loc);
-        self.data.lend(loc).map(Some).ok_or(WrongType)
+        self.data.lend(hash, loc).map(Some).ok_or(WrongType)
     }
 
     /// As [`get_mut`](Self::get_mut), an empty collection being created if there is none. The caller fills it.
     #[inline]
     pub fn get_or_create<T: Typed>(&mut self, key: &[u8]) -> Result<Mut<'_, T>, WrongType> {
-        let loc = match self.locate(key) {
-            (_, Some(loc)) => {
+        let (hash, loc) = match self.locate(key) {
+            (hash, Some(loc)) => {
                 self.touch(loc);
-                loc
+                (hash, loc)
             }
-            (hash, None) => self.add(hash, Entry::with_value(key, T::default().into_value(), None)),
+            (hash, None) => (hash, self.add(hash, Entry::with_value(key, T::default().into_value(), None))),
         };
-        self.data.lend(loc).ok_or(WrongType)
+        self.data.lend(hash, loc).ok_or(WrongType)
     }
 
     /// The string's bytes, for a command that reads it; integers as their digits.
@@ -313,6 +324,7 @@ impl Db<'_> {
         self.env.fx.event(self.index, Class::New, "new", entry.key());
         self.env.fx.ready(self.index, entry.key(), entry.kind());
         self.env.expires(entry.expiry_ms());
+        self.env.expires(entry.value().next_expiry_ms());
         self.data.insert(hash, entry)
     }
 
@@ -324,6 +336,7 @@ impl Db<'_> {
                 entry.set_clock(if self.env.access.lfu { clock } else { self.env.fresh_clock() });
                 self.env.fx.ready(self.index, entry.key(), entry.kind());
                 self.env.expires(entry.expiry_ms());
+                self.env.expires(entry.value().next_expiry_ms());
                 let old = self.data.replace(hash, loc, entry);
                 let lazily = self.env.config.lazyfree_lazy_server_del;
                 self.discard(old, lazily);
@@ -499,6 +512,13 @@ impl Db<'_> {
             self.data.set_expiry(hash, loc, expiry_ms);
         }
         loc.is_some()
+    }
+
+    /// Sets the key's access clock.
+    pub fn set_clock(&mut self, key: &[u8], clock: u32) {
+        if let Some(loc) = self.locate(key).1 {
+            self.data.at_mut(loc).set_clock(clock);
+        }
     }
 
     /// Says that the command changed a key: one change, seen by whoever watches it, and a keyspace event.

@@ -42,6 +42,11 @@ impl BigStr {
         Blob::from_body(bytes).ok().map(BigStr)
     }
 
+    /// `len` zero bytes; `None` past [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn zeroed(len: usize) -> Option<BigStr> {
+        Blob::zeroed(len.checked_add(HEADER_BYTES)?).ok().map(BigStr)
+    }
+
     pub fn as_slice(&self) -> &[u8] {
         &self.0.as_slice()[HEADER_BYTES..]
     }
@@ -138,6 +143,12 @@ impl Ref<'_> {
         }
     }
 
+    /// When the first of its elements expires, if any does.
+    #[inline]
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        if let Ref::Hash(hash) = self { hash.next_expiry_ms() } else { None }
+    }
+
     /// Heap bytes beside the entry.
     pub fn mem_bytes(&self) -> usize {
         match self {
@@ -171,10 +182,15 @@ pub trait Typed: Default {
     fn into_value(self) -> Value;
     /// Number of elements.
     fn size(&self) -> usize;
+    /// When the first of its elements expires, if elements may.
+    #[inline]
+    fn next_expiry_ms(&self) -> Option<u64> {
+        None
+    }
 }
 
 macro_rules! typed {
-    ($type:ident) => {
+    ($type:ident $($more:item)?) => {
         impl Typed for $type {
             const TYPE: Type = Type::$type;
 
@@ -196,6 +212,8 @@ macro_rules! typed {
             fn size(&self) -> usize {
                 self.len()
             }
+
+            $($more)?
         }
     };
 }
@@ -203,4 +221,9 @@ macro_rules! typed {
 typed!(List);
 typed!(Set);
 typed!(Zset);
-typed!(Hash);
+typed!(Hash
+    #[inline]
+    fn next_expiry_ms(&self) -> Option<u64> {
+        Hash::next_expiry_ms(self)
+    }
+);

@@ -3,13 +3,17 @@
 //! The struct is kept small, for ten thousand of these may sit idle: an idle client owns no buffer, and what only
 //! few clients need (a name, a transaction, a wait) lies behind one pointer that is allocated on first use.
 
+use std::io;
 use std::net::SocketAddr;
 
 use bitflags::bitflags;
 
 use super::connection::Connection;
+use super::output::{Backlog, Message};
 use crate::dispatch::blocking::Waiting;
 use crate::dispatch::transaction::Transaction;
+use crate::pubsub::subscriptions::Subscriptions;
+use crate::pubsub::tracking::Tracking;
 use crate::resp::Reply;
 use crate::resp::parse::Partial;
 
@@ -56,8 +60,14 @@ bitflags! {
         const EVICTED = 1 << 19;
         /// The kernel has said that the socket's input ends behind what is there to be read.
         const INPUT_ENDED = 1 << 20;
+        /// Subscribed to something.
+        const PUBSUB = 1 << 21;
+        /// Is told when keys change (CLIENT TRACKING).
+        const TRACKING = 1 << 22;
+        /// Its output is lent to the command it runs: what others send it waits in the meantime.
+        const LENT = 1 << 23;
         /// The turn has input of it in hand.
-        const IN_HAND = 1 << 21;
+        const IN_HAND = 1 << 24;
     }
 }
 
@@ -66,6 +76,11 @@ bitflags! {
 pub struct ClientId {
     pub slot: u32,
     pub id: u64,
+}
+
+impl ClientId {
+    /// No client at all.
+    pub const NOBODY: ClientId = ClientId { slot: u32::MAX, id: 0 };
 }
 
 /// What only some clients have.
@@ -84,6 +99,10 @@ pub struct Extra {
     pub waiting: Option<Box<Waiting>>,
     /// Why a client that is about to be closed is closed.
     pub close_reason: Option<&'static str>,
+    /// Channels and patterns it listens to.
+    pub subscriptions: Subscriptions,
+    /// How it is told of keys that change, if it is.
+    pub tracking: Option<Box<Tracking>>,
 }
 
 /// A buffer for input that a client needs for its own is at least this large.
@@ -104,8 +123,11 @@ pub struct Client {
     pub connection: Connection,
     /// Where it connected from, for TCP.
     pub peer: Option<SocketAddr>,
-    /// Output not written yet begins at `sent`.
+    /// Older output that lies elsewhere.
+    backlog: Option<Box<Backlog>>,
+    /// The newest output.
     pub reply: Reply,
+    /// How much of the first of them (the backlog's first piece, or `reply`) has been written, in bytes.
     pub sent: usize,
     /// Input of a request that is not all there, or that must wait.
     pub query: Vec<u8>,
@@ -117,6 +139,8 @@ pub struct Client {
     pub net_input_bytes: u64,
     pub net_output_bytes: u64,
     pub commands: u64,
+    /// How far the append only file has to be safe for this client's changes to be.
+    pub log_end: u64,
     /// Id of the command it ran last, in the command table.
     pub last_command: Option<u16>,
     /// Bytes of arguments of the request that is being parsed or run.
@@ -139,6 +163,7 @@ impl Client {
             db: 0,
             peer: connection.peer_addr(),
             connection,
+            backlog: None,
             reply: Reply::new(),
             sent: 0,
             query: Vec::new(),
@@ -149,6 +174,7 @@ impl Client {
             net_input_bytes: 0,
             net_output_bytes: 0,
             commands: 0,
+            log_end: 0,
             last_command: None,
             argv_bytes: 0,
             reply_peak: 0,
@@ -183,6 +209,8 @@ impl Client {
                 && extra.watched.is_empty()
                 && extra.waiting.is_none()
                 && extra.close_reason.is_none()
+                && extra.subscriptions.is_empty()
+                && extra.tracking.is_none()
         }) {
             self.extra = None;
         }
@@ -196,7 +224,90 @@ impl Client {
     /// Output bytes not written yet.
     #[inline]
     pub fn pending_output(&self) -> usize {
-        self.reply.len().saturating_sub(self.sent)
+        self.output_with(self.reply.len())
+    }
+
+    /// As [`pending_output`](Self::pending_output), while `reply` is lent and this long.
+    #[inline]
+    pub fn output_with(&self, reply_bytes: usize) -> usize {
+        let older = self.backlog.as_ref().map_or(0, |backlog| backlog.len());
+        (older + reply_bytes).saturating_sub(self.sent)
+    }
+
+    /// Appends to its output what others are sent too. It must not have been lent out to share a long message.
+    #[inline]
+    pub fn add(&mut self, message: &mut Message) {
+        let resp3 = self.reply.resp3;
+        if !message.is_long() || self.has(ClientFlags::LENT) {
+            return message.copy_to(&mut self.reply.buf, resp3);
+        }
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.push_own(std::mem::take(&mut self.reply.buf));
+        backlog.push_shared(message.share(resp3));
+    }
+
+    /// Writes once, as much as the socket takes; returns how much that was.
+    ///
+    /// # Errors
+    /// The socket's.
+    #[inline]
+    pub fn write(&mut self) -> io::Result<usize> {
+        if self.backlog.is_some() {
+            return self.write_backlog();
+        }
+        let n = self.connection.write(&self.reply.buf[self.sent..])?;
+        self.reply_peak = self.reply_peak.max(self.reply.len());
+        self.sent += n;
+        Ok(n)
+    }
+
+    #[cold]
+    fn write_backlog(&mut self) -> io::Result<usize> {
+        let Some(backlog) = &mut self.backlog else { return Ok(0) };
+        let connection = &mut self.connection;
+        let n = backlog.gather(self.sent, &self.reply.buf, |slices| connection.write_vectored(slices))?;
+        self.reply_peak = self.reply_peak.max(backlog.len() + self.reply.len());
+        self.sent = backlog.advance(self.sent + n);
+        if backlog.is_empty() {
+            self.backlog = None;
+        }
+        Ok(n)
+    }
+
+    /// Frees all output: none of it will be sent.
+    pub fn discard_output(&mut self) {
+        self.backlog = None;
+        self.reply.buf = Vec::new();
+        self.sent = 0;
+    }
+
+    /// Takes all output that waits.
+    #[cfg(test)]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let mut output = Vec::new();
+        while let Some(backlog) = &mut self.backlog {
+            let n = backlog.gather(self.sent, b"", |slices| {
+                slices.iter().for_each(|slice| output.extend_from_slice(slice));
+                slices.iter().map(|slice| slice.len()).sum::<usize>()
+            });
+            self.sent = backlog.advance(self.sent + n);
+            if backlog.is_empty() {
+                self.backlog = None;
+            }
+        }
+        output.extend_from_slice(&self.reply.buf[self.sent..]);
+        self.reply.buf.clear();
+        self.sent = 0;
+        output
+    }
+
+    /// Frees output that has been written, where that is worth it: a slow reader costs what it has not read.
+    pub fn drop_written(&mut self) {
+        if self.backlog.is_none() && self.sent >= self.reply.len() / 2 {
+            self.reply.buf.drain(..self.sent);
+            self.reply.buf.shrink_to(self.reply.buf.len() * 2);
+            self.sent = 0;
+        }
     }
 
     /// Gives back what its input buffer has not needed of late; called now and then.
@@ -205,9 +316,13 @@ impl Client {
         if idle_ms > REPLY_PEAK_MS {
             self.reply_peak = self.pending_output();
         }
-        if self.query.is_empty() && idle_ms > QUERY_BUFFER_IDLE_MS {
+        let silent = idle_ms > QUERY_BUFFER_IDLE_MS;
+        let capacity = self.query.capacity();
+        // Room for a long word that is arriving stays while it does.
+        let needed = self.partial.as_ref().map_or(0, |partial| partial.needed());
+        if self.query.is_empty() && silent {
             self.query = Vec::new();
-        } else if self.query.capacity() > QUERY_BUFFER_BIG && self.query_peak < self.query.capacity() / 2 {
+        } else if capacity > QUERY_BUFFER_BIG && self.query_peak < capacity / 2 && (silent || needed <= capacity / 2) {
             self.query.shrink_to(self.query_peak.max(QUERY_BUFFER_MIN));
         }
     }
@@ -243,7 +358,10 @@ impl Client {
                 + extra.watched_bytes
                 + extra.transaction.mem_bytes()
                 + extra.waiting.as_ref().map_or(0, |waiting| waiting.mem_bytes())
+                + extra.subscriptions.mem_bytes()
+                + extra.tracking.as_ref().map_or(0, |tracking| tracking.mem_bytes())
         });
-        size_of::<Client>() + self.query.capacity() + self.reply.buf.capacity() + partial + extra
+        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.mem_bytes());
+        size_of::<Client>() + self.query.capacity() + self.reply.buf.capacity() + backlog + partial + extra
     }
 }

@@ -92,8 +92,9 @@ impl Server {
         let hint = std::mem::take(&mut self.env.hint);
         let no_touch = self.env.no_touch;
         let running = self.net.running;
+        let unit = std::mem::take(&mut self.env.fx.unit);
         if polled.is_ok() {
-            self.take_events(&events);
+            self.take_events(&events, None);
         }
         let all = std::mem::take(&mut self.net.to_read);
         let in_hand = |server: &Server, id| server.clients.get(id).is_some_and(|client| client.has(ClientFlags::IN_HAND));
@@ -108,6 +109,7 @@ impl Server {
             self.close_client(id);
         }
         self.net.to_close.extend(held);
+        self.env.fx.unit = unit;
         self.env.now_ms = now_ms;
         self.env.hint = hint;
         self.env.no_touch = no_touch;

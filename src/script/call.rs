@@ -4,6 +4,7 @@
 //! ([`Server::call`]), and its reply is read back into values. What a script may not call is refused here, in upstream's order.
 
 use super::lend;
+use super::run::REPLICATE_ALL;
 use super::shebang::ScriptFlags;
 use super::vm::{Kind, Raise, Vm};
 use super::{convert, number};
@@ -11,6 +12,7 @@ use crate::dispatch::context::Origin;
 use crate::dispatch::error::CmdError;
 use crate::dispatch::flags::Flag;
 use crate::dispatch::table::Cmd;
+use crate::keyspace::effects::Interest;
 use crate::resp::{Args, OwnedArgs, Reply};
 use crate::server::Server;
 
@@ -142,11 +144,17 @@ impl Server {
             running.wrote = true;
         }
         reply.resp3 = running.resp3;
-        let id = running.client;
+        let (id, replicate) = (running.client, running.replicate);
         if !self.monitors.is_empty() && !cmd.flags.has(Flag::SkipMonitor) && !cmd.flags.has(Flag::Admin) {
             self.show_monitors(id, cmd, args, None);
         }
+        // There is one stream of changes for the log and for replicas.
+        let muted = replicate != REPLICATE_ALL && self.env.fx.propagates();
+        self.env.fx.interest.set(Interest::PROPAGATE, self.env.fx.propagates() && !muted);
         self.call(id, cmd, args, reply, Origin::Script);
+        if muted {
+            self.env.fx.interest |= Interest::PROPAGATE;
+        }
         Ok(())
     }
 
@@ -164,6 +172,11 @@ impl Server {
         }
         if cmd.flags.has(Flag::Write) && running.flags.contains(ScriptFlags::NO_WRITES) {
             return Err(CmdError::text("ERR Write commands are not allowed from read-only scripts."));
+        }
+        if cmd.flags.has(Flag::Write)
+            && let Some(error) = self.disk_error()
+        {
+            return Err(error);
         }
         if running.out_of_memory
             && !running.wrote

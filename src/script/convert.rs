@@ -166,7 +166,6 @@ fn write_table(vm: &mut Vm<'_>, reply: &mut Reply, resp3: bool, written: &mut Wr
     let table = vm.top();
     if vm.push_field(table, c"err") == Kind::String {
         let text = vm.bytes(table + 1).unwrap_or_default();
-        let text = text.strip_prefix(b"-").unwrap_or(text);
         reply.error(text);
         written.failed = true;
         let code = text.split(|byte| *byte == b' ').next().unwrap_or_default().to_vec();

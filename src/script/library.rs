@@ -109,6 +109,9 @@ impl Server {
     /// # Errors
     /// When it cannot be: nothing has changed then.
     pub fn load_library(&mut self, client: ClientId, code: &[u8], replace: bool) -> Result<Vec<u8>, CmdError> {
+        if self.scripts.is_running() {
+            return Err(CmdError::text("ERR This Redis command is not allowed from script"));
+        }
         let (engine_name, name, code_at) = shebang::of_library(code).map_err(CmdError::new)?;
         if !is_name(&name) {
             return Err(CmdError::text(BAD_NAME));

@@ -21,6 +21,8 @@ pub mod number;
 pub mod payload;
 pub mod run;
 pub mod shebang;
+#[cfg(test)]
+mod tests;
 pub mod vm;
 pub mod watch;
 

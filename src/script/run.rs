@@ -90,12 +90,21 @@ fn key_count(args: Args<'_>, not_a_number: CmdError) -> Result<usize, CmdError> 
     usize::try_from(count).map_err(|_| CmdError::text("ERR Number of keys can't be negative"))
 }
 
+/// A script runs no other, even where DEBUG lets it call anything.
+fn refuse_nested(ctx: &Ctx<'_>) -> Result<(), CmdError> {
+    match ctx.server.scripts.is_running() {
+        true => Err(CmdError::text("ERR This Redis command is not allowed from script")),
+        false => Ok(()),
+    }
+}
+
 /// EVAL and its kin.
 ///
 /// # Errors
 /// When there is nothing to run; what goes wrong in the run itself is answered.
 pub fn eval(ctx: &mut Ctx<'_>, by_digest: bool, read_only: bool) -> CmdResult {
     let args = ctx.args;
+    refuse_nested(ctx)?;
     if by_digest && args.at(1).len() != 40 {
         return Err(NO_SCRIPT);
     }
@@ -192,6 +201,7 @@ impl crate::server::Server {
 /// When there is nothing to run; what goes wrong in the run itself is answered.
 pub fn fcall(ctx: &mut Ctx<'_>, read_only: bool) -> CmdResult {
     let args = ctx.args;
+    refuse_nested(ctx)?;
     let Some(function) = ctx.server.scripts.libraries.function(args.at(1)) else {
         return Err(CmdError::text("ERR Function not found"));
     };
@@ -227,6 +237,11 @@ fn begin(ctx: &mut Ctx<'_>, what: What, flags: ScriptFlags, read_only: bool) -> 
     if declared {
         if read_only && !flags.contains(ScriptFlags::NO_WRITES) {
             return Err(CmdError::text("ERR Can not execute a script with write flag using *_ro command."));
+        }
+        if !flags.contains(ScriptFlags::NO_WRITES)
+            && let Some(error) = server.disk_error()
+        {
+            return Err(error);
         }
         if out_of_memory && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES) {
             return Err(CmdError::text(

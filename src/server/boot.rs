@@ -15,11 +15,14 @@ use crate::config::values::Text;
 use crate::config::{self, Config, LoadError, Sources};
 use crate::dispatch::table::{CommandTable, Rename, TableError};
 use crate::net::listener::Listener;
+use crate::persist::rdb::check;
+use crate::persist::rdb::load::How;
 use crate::server::host::{self, Host, absolute};
 use crate::server::listening::{self, Addresses};
 use crate::server::log::{self as lines, Role};
 use crate::server::syslog::Syslog;
-use crate::server::{Server, banner, crash, reconfigure};
+use crate::server::{Server, banner, crash, loading, reconfigure};
+use crate::sys::disk::Open;
 use crate::sys::signals::{self, Signals};
 use crate::sys::{locale, memory, process, title};
 use crate::util::version;
@@ -70,15 +73,15 @@ struct Failed;
 pub fn serve(sources: &Sources) -> i32 {
     lines::start();
     match begin(sources) {
-        Ok((server, poll, signals)) => live(Box::leak(server), poll, &signals),
+        Ok((server, signals)) => live(Box::leak(server), &signals),
         Err(Failed) => 1,
     }
 }
 
 /// The loop and the end.
-fn live(server: &mut Server, poll: mio::Poll, signals: &Signals) -> i32 {
+fn live(server: &mut Server, signals: &Signals) -> i32 {
     crash::watch(server);
-    if let Err(error) = server.serve_forever(poll, signals) {
+    if let Err(error) = server.serve_forever(signals) {
         log::warn!("The kernel's event queue has failed: {error}");
         return 1;
     }
@@ -86,7 +89,7 @@ fn live(server: &mut Server, poll: mio::Poll, signals: &Signals) -> i32 {
     server.shutdown.exit.unwrap_or(0)
 }
 
-fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed> {
+fn begin(sources: &Sources) -> Result<(Box<Server>, Signals), Failed> {
     let arguments = title::args();
     let program = arguments.first().cloned().unwrap_or_default();
     // While names are still relative to where the process was started.
@@ -120,6 +123,7 @@ fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed>
     let poll = tell(mio::Poll::new(), "Can't make an event queue")?;
     let mut server = Box::new(Server::new(config, table));
     server.net.registry = Some(tell(poll.registry().try_clone(), "Can't make an event queue")?);
+    server.net.poll = Some(poll);
     server.process.config_file = config_file.as_ref().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
     server.process.arguments = arguments
         .iter()
@@ -148,6 +152,7 @@ fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed>
     server.process.startup_memory_bytes = server.memory.meter.used() as u64;
     log::info!("Server initialized");
     server.settle_down();
+    load_data(&mut server)?;
     if server.net.listeners.iter().any(|listener| matches!(listener, Listener::Tcp(_))) {
         log::info!("Ready to accept connections tcp");
     }
@@ -155,7 +160,48 @@ fn begin(sources: &Sources) -> Result<(Box<Server>, mio::Poll, Signals), Failed>
         log::info!("Ready to accept connections unix");
     }
     server.host.ready();
-    Ok((server, poll, signals))
+    Ok((server, signals))
+}
+
+/// Loads what there is on the disk.
+fn load_data(server: &mut Server) -> Result<(), Failed> {
+    // Where the append only file ends is needed even if it is not loaded: it may be begun again.
+    server.read_aof_manifest().map_err(|_| Failed)?;
+    if server.env.config.appendonly {
+        match server.load_log() {
+            Ok(()) => {}
+            // A server that was told to end goes through the loop's end.
+            Err(loading::Failed::Ending) => return Ok(()),
+            Err(_) => return Err(Failed),
+        }
+    } else {
+        load_snapshot(server)?;
+    }
+    server.open_log().map_err(|_| Failed)
+}
+
+fn load_snapshot(server: &mut Server) -> Result<(), Failed> {
+    match server.load_snapshot(How::default()) {
+        // A server that was told to end goes through the loop's end.
+        Ok(_) | Err(loading::Failed::Missing | loading::Failed::Ending) => Ok(()),
+        Err(failed) => {
+            let path = server.snapshot_path();
+            if matches!(failed, loading::Failed::Damaged) {
+                if let Ok(file) = server.disk.open(&path, Open::Read) {
+                    let verdict = check::check(&path.display().to_string(), file);
+                    log::warn!(target: lines::RAW, "{}", verdict.report.trim_end());
+                }
+                log::warn!("Terminating server after rdb file reading failure.");
+            }
+            log::warn!(
+                "The snapshot {} can't be loaded. Look at it with redis-check-rdb; put a good copy in its place, or move it away to \
+                 start without data.",
+                path.display()
+            );
+            log::warn!("Fatal error loading the DB, check server logs. Exiting.");
+            Err(Failed)
+        }
+    }
 }
 
 /// The value, or a line in the log.

@@ -135,6 +135,9 @@ impl Server {
             if let Some(client) = self.clients.get_mut(victim) {
                 client.flags |= ClientFlags::EVICTED;
                 self.memory.clients.forget(client);
+                // What it held is free now, not when the turn ends: no key has to go for it.
+                client.discard_output();
+                client.query = Vec::new();
             }
             self.stats.clients_evicted += 1;
             itself |= victim == id;

@@ -42,6 +42,10 @@ impl Server {
         self.check_clients();
         self.count_all_clients();
         self.look_for_expiries();
+        self.look_after_child();
+        self.look_after_aof();
+        self.save_if_due();
+        self.limit_tracking_table();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

@@ -79,12 +79,23 @@ impl Host {
     /// # Errors
     /// What a client is told whose CONFIG SET asked for it; the reason is in the log.
     pub fn adjust_oom_score(&mut self, config: &Config) -> Result<(), String> {
+        self.adjust_oom_score_as(config, config.oom_score_adj_values[0])
+    }
+
+    /// The same in a forked child, which is to go first when memory runs out.
+    ///
+    /// # Errors
+    /// As [`adjust_oom_score`](Self::adjust_oom_score).
+    pub fn adjust_oom_score_of_child(&mut self, config: &Config) -> Result<(), String> {
+        self.adjust_oom_score_as(config, config.oom_score_adj_values[2])
+    }
+
+    fn adjust_oom_score_as(&mut self, config: &Config, wanted: i32) -> Result<(), String> {
         let base = match (config.oom_score_adj, self.oom_base) {
             (OomScoreAdj::No, None) => return Ok(()),
             (_, Some(base)) => Ok(base),
             (_, None) => process::oom_score_adjustment(),
         };
-        let wanted = config.oom_score_adj_values[0];
         let written = base.and_then(|base| {
             let score = match config.oom_score_adj {
                 OomScoreAdj::No => base,
@@ -188,6 +199,11 @@ impl Server {
 
     /// Shows the process under the title that the template gives.
     pub fn retitle(&self) {
+        self.retitle_as(&self.host.called_as);
+    }
+
+    /// The same with another first word.
+    pub fn retitle_as(&self, name: &[u8]) {
         let config = &self.env.config;
         if !config.set_proc_title {
             return;
@@ -199,8 +215,8 @@ impl Server {
             let address = config.bind.first().map_or("*".into(), |word| text(word).trim_start_matches('-').to_string());
             format!("{address}:{}", config.port).into_bytes()
         };
-        let expanded = expand_title(&config.proc_title_template, &|name| match name {
-            b"title" => Some(self.host.called_as.clone()),
+        let expanded = expand_title(&config.proc_title_template, &|variable| match variable {
+            b"title" => Some(name.to_vec()),
             b"listen-addr" => Some(listen.clone()),
             b"server-mode" => Some(Text::new()),
             b"port" => Some(config.port.to_string().into_bytes()),

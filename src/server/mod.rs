@@ -15,6 +15,7 @@ pub mod cron;
 pub mod expiry;
 pub mod host;
 pub mod listening;
+pub mod loading;
 pub mod log;
 pub mod memory;
 pub mod monitor;
@@ -30,6 +31,7 @@ pub mod turn;
 pub mod usage;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use mio::{Poll, Registry};
 
@@ -37,15 +39,22 @@ use crate::config::Config;
 use crate::dispatch::blocking::Blocked;
 use crate::dispatch::context::Db;
 use crate::dispatch::flags::Flag;
+use crate::dispatch::propagate::Stream;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
+use crate::persist::aof::Aof;
+use crate::persist::child::Children;
+use crate::persist::snapshots::Snapshots;
+use crate::pubsub::PubSub;
+use crate::pubsub::tracking::Tracked;
 use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
+use crate::sys::disk::{Disk, RealDisk};
 
 /// Whether requests may take the short way through admission.
 #[derive(Default)]
@@ -66,10 +75,10 @@ impl Gate {
 pub struct Net {
     /// None in tests, which have no sockets.
     pub registry: Option<Registry>,
-    /// Where news of them comes from; taken out while it is looked at.
+    /// The kernel's event queue.
     pub poll: Option<Poll>,
-    /// A signal came while a script ran, and waits to be taken.
-    pub signalled: bool,
+    /// Whether requests are in the hands of a turn.
+    pub in_turn: bool,
     pub listeners: Vec<Listener>,
     /// Where the TCP ones listen.
     pub addresses: listening::Addresses,
@@ -83,8 +92,12 @@ pub struct Net {
     pub to_accept: Vec<usize>,
     /// Clients held back by CLIENT PAUSE.
     pub postponed: Vec<ClientId>,
-    /// Whose requests run, and how many bytes of input they are in.
-    pub running: (u64, usize),
+    /// Whose requests run, how many bytes of input they are in, and how many bytes of output buffer it has lent.
+    pub running: (u64, usize, usize),
+    /// Whose request runs just now.
+    pub current: Option<ClientId>,
+    /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
+    pub pushed_to_lent: bool,
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
@@ -113,6 +126,8 @@ pub struct Server {
     pub clients: Clients,
     pub blocked: Blocked,
     pub watches: Watches,
+    pub pubsub: PubSub,
+    pub tracked: Tracked,
     pub net: Net,
     pub clock: clock::Clock,
     pub pause: pause::Pause,
@@ -126,8 +141,20 @@ pub struct Server {
     pub memory: memory::Memory,
     pub scripts: Scripts,
     pub shutdown: shutdown::Shutdown,
+    pub children: Children,
+    pub aof: Aof,
+    pub stream: Stream,
+    /// Whether a transaction is being run.
+    pub in_transaction: bool,
+    pub snapshots: Snapshots,
+    /// While data are being loaded.
+    pub loading: Option<loading::Loading>,
+    /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
+    pub resizing_disabled: bool,
     pub process: Process,
     pub host: host::Host,
+    /// Where snapshots and the append only file are.
+    pub disk: Arc<dyn Disk>,
     /// Commands that take at least this long are looked at for the slow log and the latency monitor.
     pub slow_ns: u64,
 }
@@ -143,6 +170,8 @@ impl Server {
             clients: Clients::default(),
             blocked: Blocked::default(),
             watches: Watches::default(),
+            pubsub: PubSub::default(),
+            tracked: Tracked::default(),
             net: Net::default(),
             clock: clock::Clock::start(),
             pause: pause::Pause::default(),
@@ -156,6 +185,13 @@ impl Server {
             memory: memory::Memory::default(),
             scripts: Scripts::default(),
             shutdown: shutdown::Shutdown::default(),
+            children: Children::default(),
+            aof: Aof::default(),
+            stream: Stream::default(),
+            in_transaction: false,
+            snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
+            loading: None,
+            resizing_disabled: false,
             process: Process {
                 replication_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
                 run_id: String::from_utf8_lossy(&crate::util::random::id()).into_owned(),
@@ -167,6 +203,7 @@ impl Server {
                 startup_memory_bytes: 0,
             },
             host: host::Host::default(),
+            disk: Arc::new(RealDisk),
             slow_ns: u64::MAX,
         };
         server.env.now_ms = server.clock.now_ms();
@@ -198,6 +235,7 @@ impl Server {
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
         self.memory_configured();
+        self.update_listening();
         self.update_gate();
     }
 
@@ -207,6 +245,8 @@ impl Server {
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
             || self.scripts.is_busy()
+            || self.loading.is_some()
+            || self.disk_error().is_some()
             || self.env.config.cluster_compatibility_sample_ratio_percent != 0;
     }
 

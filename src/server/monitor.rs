@@ -4,7 +4,7 @@ use crate::dispatch::flags::Flag;
 use crate::dispatch::table::Cmd;
 use crate::net::connection::Connection;
 use crate::net::{ClientFlags, ClientId};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, OwnedArgs, Reply};
 use crate::server::Server;
 use crate::server::traffic::peer_text;
 use crate::util::quote;
@@ -12,11 +12,19 @@ use crate::util::quote;
 /// What is shown in place of a secret.
 const REDACTED: &[u8] = b"(redacted)";
 
-/// Whether argument `at` is part of someone's credentials.
+/// Whether argument `at` is part of someone's credentials, or tells of who has any.
 pub fn is_secret(cmd: &Cmd, args: Args<'_>, at: usize) -> bool {
-    match cmd.spec.name {
-        "AUTH" => at > 0,
-        "HELLO" => at > 2 && (args.is(at - 1, "AUTH") || (at > 3 && args.is(at - 2, "AUTH"))),
+    let behind = |word: &str, back: usize, first: usize| at >= first + back && args.is(at - back, word);
+    match cmd.full_name.as_str() {
+        "auth" => at > 0,
+        "hello" => behind("AUTH", 1, 2) || behind("AUTH", 2, 2),
+        "migrate" => behind("AUTH", 1, 6) || behind("AUTH2", 1, 6) || behind("AUTH2", 2, 6),
+        "config|set" => {
+            let name = args.get(at.wrapping_sub(1)).filter(|_| at >= 3 && at % 2 == 1);
+            let param = name.and_then(crate::config::params::find);
+            param.is_some_and(|param| param.flags.contains(crate::config::param::Flags::SENSITIVE))
+        }
+        "acl|setuser" | "acl|getuser" | "acl|deluser" => at >= 2,
         _ => false,
     }
 }
@@ -84,8 +92,11 @@ impl Server {
     }
 
     /// Enters a command in the slow log.
-    pub fn log_slow(&mut self, id: ClientId, args: Args<'_>, elapsed_us: u64) {
+    pub fn log_slow(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, elapsed_us: u64) {
         let Some(client) = self.clients.get(id) else { return };
+        let shown: OwnedArgs =
+            args.iter().enumerate().map(|(at, arg)| if is_secret(cmd, args, at) { REDACTED } else { arg }).collect();
+        let args = shown.view();
         let peer = peer_text(client, &self.unix_path()).into_bytes().into();
         let name = client.extra().and_then(|extra| extra.name.clone()).unwrap_or_default();
         let max_len = self.env.config.slowlog_max_len as usize;

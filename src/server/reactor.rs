@@ -6,11 +6,13 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Token, Waker};
 
+use crate::persist::child;
 use crate::server::Server;
 use crate::server::traffic::{LISTENER_TOKENS, News};
 use crate::server::turn::Turn;
@@ -29,47 +31,58 @@ impl Server {
     ///
     /// # Errors
     /// When the kernel's event queue fails, which leaves nothing to go on with.
-    pub fn serve_forever(&mut self, poll: Poll, signals: &Signals) -> io::Result<()> {
+    pub fn serve_forever(&mut self, signals: &Signals) -> io::Result<()> {
+        let Some(poll) = &self.net.poll else { return Err(io::ErrorKind::NotConnected.into()) };
         poll.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        self.env.reclaim.on_progress(Box::new(move || {
-            let _ = waker.wake();
-        }));
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let wake = || {
+            let waker = waker.clone();
+            Box::new(move || {
+                let _ = waker.wake();
+            })
+        };
+        self.env.reclaim.on_progress(wake());
+        self.aof.syncer.on_progress(wake());
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         self.process.startup_memory_bytes = self.memory.meter.used() as u64;
-        self.net.poll = Some(poll);
         while self.shutdown.exit.is_none() {
-            let Some(mut poll) = self.net.poll.take() else { break };
-            let polled = poll.poll(&mut events, Some(self.patience()));
-            self.net.poll = Some(poll);
-            match polled {
+            let patience = self.patience();
+            // It lies there for whoever has to serve clients in the middle of something long.
+            let Some(poll) = &mut self.net.poll else { return Err(io::ErrorKind::NotConnected.into()) };
+            match poll.poll(&mut events, Some(patience)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             self.clock.tick();
             self.thaw_time();
             let began_ns = self.clock.now_ns;
-            for listener in std::mem::take(&mut self.net.to_accept) {
-                self.accept(listener);
-            }
-            self.take_events(&events);
-            if std::mem::take(&mut self.net.signalled) {
+            self.take_events(&events, Some(signals));
+            if self.signal_is_due() {
                 self.take_signal(signals);
             }
             let commands = self.stats.commands_processed;
+            self.net.in_turn = true;
             turn.run(self);
+            self.net.in_turn = false;
             self.after_commands(began_ns, commands);
         }
         Ok(())
     }
 
-    /// Notes what the kernel tells of sockets and signals.
-    pub fn take_events(&mut self, events: &Events) {
+    /// Hands the kernel's news on.
+    pub fn take_events(&mut self, events: &Events, signals: Option<&Signals>) {
+        for listener in std::mem::take(&mut self.net.to_accept) {
+            self.accept(listener);
+        }
         for event in events.iter() {
             match event.token().0 {
                 _ if event.token() == WAKER => {}
-                _ if event.token() == SIGNALS => self.net.signalled = true,
+                _ if event.token() == SIGNALS => match signals {
+                    Some(signals) => self.take_signal(signals),
+                    None => self.shutdown.signal_waits = true,
+                },
+                _ if event.token() == child::TOKEN => self.look_after_child(),
                 token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                 slot => {
                     let news = News {
@@ -88,12 +101,18 @@ impl Server {
         self.serve_timeouts();
         self.serve_reclaimed();
         self.expire_keys();
+        if self.child_is_ending() {
+            self.look_after_child();
+        }
         self.run_cron();
         self.continue_eviction();
         if self.blocked.has_ready() {
             // The pause that held them back is over.
             self.serve_ready();
         }
+        self.broadcast_invalidations();
+        self.flush_aof(false);
+        self.serve_logged();
         self.write_all();
         self.close_all();
         self.evict_clients();
@@ -109,15 +128,15 @@ impl Server {
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
         let net = &self.net;
-        if net.signalled
-            || !(net.to_read.is_empty() && net.to_accept.is_empty() && net.to_write.is_empty() && net.to_close.is_empty())
+        if !(net.to_read.is_empty() && net.to_accept.is_empty() && net.to_write.is_empty() && net.to_close.is_empty())
             || self.memory.has_work()
         {
             return Duration::ZERO;
         }
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
-        let next = [deadline, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        let ending = self.child_is_ending().then_some(child::COLLECTING_NS);
+        let next = [deadline, ending, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
         Duration::from_nanos(next)
     }
 }

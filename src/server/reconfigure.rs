@@ -31,6 +31,9 @@ impl Server {
                     ));
                 }
             }
+            Hook::AppendOnly => {
+                self.switch_aof(config.appendonly).map_err(|_| "Unable to turn on AOF. Check server logs.")?;
+            }
             Hook::Locale if !locale::set_collation(&config.locale_collate) => return Err("Invalid locale name".into()),
             Hook::CrashReports => apply_crash_reports(config)?,
             Hook::Watchdog => apply_watchdog(config),
@@ -46,6 +49,7 @@ impl Server {
             | Hook::GoodReplicas
             | Hook::ReplBacklog
             | Hook::AppendFsync
+            | Hook::AofHistory
             | Hook::ClusterAnnounce => {}
         }
         Ok(())
@@ -61,6 +65,7 @@ impl Server {
                 Hook::Port | Hook::Bind | Hook::ProcTitle => self.retitle(),
                 Hook::RequirePass => self.password_changed(),
                 Hook::MaxMemory => self.memory_limit_changed(),
+                Hook::AofHistory => self.delete_aof_history(),
                 Hook::Hz => self.cron.due_ns = self.clock.now_ns,
                 _ => {}
             }

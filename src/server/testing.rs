@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 use crate::config::Config;
 use crate::config::values::Allow;
 use crate::dispatch::table::CommandTable;
-use crate::net::ClientId;
 use crate::net::connection::Connection;
-use crate::resp::OwnedArgs;
+use crate::net::{ClientFlags, ClientId};
+use crate::resp::{OwnedArgs, Reply};
 use crate::server::{Server, boot};
 use crate::util::quote;
 
@@ -33,9 +33,9 @@ impl Default for Session {
 }
 
 impl Session {
-    /// A server with the default configuration, but that DEBUG is allowed.
+    /// A server with the default configuration, but that DEBUG is allowed and there are no save points.
     pub fn new() -> Session {
-        Session::with(Config { enable_debug_command: Allow::Yes, ..Config::default() })
+        Session::with(Config { enable_debug_command: Allow::Yes, save: Vec::new(), ..Config::default() })
     }
 
     /// A server with this configuration.
@@ -75,18 +75,26 @@ impl Session {
         let server = &mut self.server;
         server.clock.tick();
         server.thaw_time();
-        let Some(mut reply) = server.clients.get_mut(client).map(|client| std::mem::take(&mut client.reply)) else {
-            return Vec::new();
-        };
+        let Some(state) = server.clients.get_mut(client) else { return Vec::new() };
+        let resp3 = state.reply.resp3;
+        let before = state.take_output();
+        let mut reply = Reply { buf: before, resp3, ..Reply::default() };
+        state.flags |= ClientFlags::LENT;
+        server.net.current = Some(client);
         let cmd = server.commands.resolve(args.view());
         server.serve(client, cmd, args.view(), &mut reply);
         while server.blocked.awaits_reclaim() {
             std::thread::yield_now();
             server.serve_reclaimed();
         }
+        server.net.current = None;
+        if let Some(client) = server.clients.get_mut(client) {
+            client.flags -= ClientFlags::LENT;
+        }
+        server.broadcast_invalidations();
         let Some(client) = server.clients.get_mut(client) else { return reply.buf };
         // What others wrote to the client meanwhile comes behind.
-        reply.buf.append(&mut client.reply.buf);
+        reply.buf.append(&mut client.take_output());
         client.reply.resp3 = reply.resp3;
         reply.buf
     }
@@ -98,7 +106,7 @@ impl Session {
 
     /// What a client was sent since its last reply (it was woken, or others published to it).
     pub fn output(&mut self, client: ClientId) -> String {
-        let output = self.server.clients.get_mut(client).map(|client| std::mem::take(&mut client.reply.buf));
+        let output = self.server.clients.get_mut(client).map(|client| client.take_output());
         String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
     }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use mio::Token;
 
+use crate::config::values::OutputLimit;
 use crate::keyspace::effects::Interest;
 use crate::net::client::Client;
 use crate::net::connection::Connection;
@@ -184,10 +185,18 @@ impl Server {
         self.count_client(id, 0);
     }
 
+    /// The limit of the client's class.
+    #[inline]
+    pub fn output_limit(&self, client: &Client) -> OutputLimit {
+        let limits = &self.env.config.client_output_buffer_limit;
+        if client.has(ClientFlags::PUBSUB) { limits.pubsub } else { limits.normal }
+    }
+
     /// Judges the client's output against its class's limit; closes it when it is over.
     pub fn output_within_limit(&mut self, id: ClientId, pending: usize) -> bool {
-        let limit = self.env.config.client_output_buffer_limit.normal;
         let now_ms = self.env.now_ms;
+        let Some(client) = self.clients.get(id) else { return false };
+        let limit = self.output_limit(client);
         let Some(client) = self.clients.get_mut(id) else { return false };
         if client.is_closing() {
             return false;
@@ -221,11 +230,9 @@ impl Server {
     fn write(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.flags -= ClientFlags::PENDING_WRITE;
-        while client.sent < client.reply.len() && !client.has(ClientFlags::CLOSE_ASAP) {
-            match client.connection.write(&client.reply.buf[client.sent..]) {
+        while client.pending_output() > 0 && !client.has(ClientFlags::CLOSE_ASAP) {
+            match client.write() {
                 Ok(n) => {
-                    client.reply_peak = client.reply_peak.max(client.reply.len());
-                    client.sent += n;
                     client.net_output_bytes += n as u64;
                     client.last_interaction_ms = self.env.now_ms;
                     self.stats.net_output_bytes += n as u64;
@@ -234,12 +241,7 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     client.flags |= ClientFlags::WRITE_BLOCKED;
-                    // What has gone need not be kept: a slow reader costs what it has not read.
-                    if client.sent >= client.reply.len() / 2 {
-                        client.reply.buf.drain(..client.sent);
-                        client.reply.buf.shrink_to(client.reply.buf.len() * 2);
-                        client.sent = 0;
-                    }
+                    client.drop_written();
                     self.count_client(id, 0);
                     return;
                 }
@@ -288,6 +290,8 @@ impl Server {
     pub fn close_client(&mut self, id: ClientId) {
         self.unblock(id);
         self.discard_transaction(id);
+        self.unsubscribe_all(id);
+        self.disable_tracking(id);
         self.monitors.retain(|monitor| *monitor != id);
         self.net.postponed.retain(|postponed| *postponed != id);
         if let Some(mut client) = self.clients.remove(id) {

@@ -23,8 +23,8 @@ use crate::util::hash::hash;
 
 /// Most bytes read from one client in one go.
 const READ_MAX: usize = 64 * 1024;
-/// Most room made for a word of which only the length has arrived.
-const READ_AHEAD_MAX: usize = 1 << 20;
+/// Most room made for a request of which only the length of a word has arrived.
+const READ_AHEAD_MAX: usize = (1 << 20) + READ_MAX;
 /// Room for input of all clients of a turn; when it is used up, what is there is executed first.
 const ARENA_BYTES: usize = 1 << 20;
 /// Requests parsed and prefetched before they are run.
@@ -165,7 +165,7 @@ impl Turn {
             // Grows with what has arrived, never with what was announced.
             let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
             let room = wanted.clamp(QUERY_BUFFER_MIN, kept.max(READ_MAX));
-            if wanted > READ_MAX {
+            if wanted > 0 {
                 own.reserve_exact(room);
             }
             own.resize(kept + room, 0);
@@ -330,7 +330,7 @@ impl Turn {
         let id = source.client;
         let Some(mut reply) = server.lend_output(id) else { return };
         let buf = source.bytes(&self.arena);
-        server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin));
+        server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin), reply.buf.capacity());
         let mut stop_at = None;
         for request in requests {
             let args = match &request.body {
@@ -424,13 +424,17 @@ impl Server {
     /// Takes a client's output buffer out, for the length of its requests.
     #[inline]
     fn lend_output(&mut self, id: ClientId) -> Option<Reply> {
-        let client = self.clients.get_mut(id)?;
+        let client = self.clients.get(id)?;
         if client.is_closing() || client.has(ClientFlags::BLOCKED) {
             return None;
         }
+        let limit_bytes = self.output_limit(client).hard_bytes;
+        let client = self.clients.get_mut(id)?;
+        client.flags |= ClientFlags::LENT;
+        self.net.current = Some(id);
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = reply.resp3;
-        reply.limit_bytes = self.env.config.client_output_buffer_limit.normal.hard_bytes;
+        reply.limit_bytes = limit_bytes;
         if reply.buf.capacity() == 0 {
             reply.buf = self.net.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(16 * 1024));
         }
@@ -440,15 +444,22 @@ impl Server {
     /// Puts it back, and the client on the list of those with something to write.
     #[inline]
     fn return_output(&mut self, id: ClientId, mut reply: Reply) {
+        self.net.current = None;
         let Some(client) = self.clients.get_mut(id) else {
             self.keep_buffer(reply.buf);
             return;
         };
+        if client.has(ClientFlags::CLOSE_ASAP) {
+            // Nothing of this is sent any more, and the memory may be what it is closed for.
+            client.discard_output();
+            return;
+        }
         // What others wrote to the client meanwhile comes behind.
         reply.buf.append(&mut client.reply.buf);
+        client.flags -= ClientFlags::LENT;
         client.reply.buf = reply.buf;
         client.reply.resp3 = reply.resp3;
-        if client.reply.is_empty() {
+        if client.pending_output() == 0 {
             let buffer = std::mem::take(&mut client.reply.buf);
             let leaving = client.has(ClientFlags::CLOSE_AFTER_REPLY);
             self.keep_buffer(buffer);
@@ -476,9 +487,10 @@ impl Server {
         if client.is_closing() || client.has(ClientFlags::BLOCKED) {
             return false;
         }
-        let hard = self.env.config.client_output_buffer_limit.normal;
-        let limited = hard.hard_bytes != 0 || hard.soft_bytes != 0 || !client.has(ClientFlags::AUTHENTICATED);
-        if limited && !self.output_within_limit(id, reply.len()) {
+        let limit = self.output_limit(client);
+        let limited = limit.hard_bytes != 0 || limit.soft_bytes != 0 || !client.has(ClientFlags::AUTHENTICATED);
+        let pending = client.output_with(reply.len());
+        if limited && !self.output_within_limit(id, pending) {
             return false;
         }
         self.client_fits(id, reply.buf.capacity())

@@ -28,6 +28,8 @@
 //! | [`memory`] | the allocator: used memory, statistics, purging; advice to the kernel about pages |
 //! | [`host`] | what `/proc` and `uname` tell: memory, CPU time, names |
 //! | [`locale`] | the order of texts |
+//! | [`disk`] | files, through a trait that tests can crash |
+//! | [`writeback`] | written bytes on their way to the disk |
 //! | [`process`] | daemon, pid file, fork, limits, affinity, OOM score, restart |
 //! | [`title`] | the process title that `ps` shows |
 //! | [`supervise`] | systemd and upstart |
@@ -38,6 +40,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod disk;
 pub mod host;
 pub mod locale;
 mod machine;
@@ -48,3 +51,4 @@ pub mod signals;
 pub mod supervise;
 pub mod threads;
 pub mod title;
+pub mod writeback;

@@ -60,12 +60,12 @@ pub enum Ended {
     Killed { signal: i32 },
 }
 
-/// Collects one child that has ended, without waiting; `None` when there is none.
-pub fn reap() -> io::Result<Option<(i32, Ended)>> {
-    match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(pid, status)) => Ok(Some((pid.as_raw(), Ended::Exited { status }))),
-        Ok(WaitStatus::Signaled(pid, signal, _)) => Ok(Some((pid.as_raw(), Ended::Killed { signal: signal as i32 }))),
-        Ok(_) | Err(Errno::ECHILD) => Ok(None),
+/// Collects that child if it has ended, without waiting; `None` while it lives.
+pub fn reap(child: i32) -> io::Result<Option<Ended>> {
+    match waitpid(Pid::from_raw(child), Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(_, status)) => Ok(Some(Ended::Exited { status })),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(Ended::Killed { signal: signal as i32 })),
+        Ok(_) | Err(Errno::EINTR) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

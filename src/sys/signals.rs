@@ -4,15 +4,18 @@
 //! with a server that cannot be stopped, so the handler itself ends the process in two cases: a second SIGINT while a
 //! shutdown is pending, and any of the two while data are being loaded ([`set_loading`]).
 //!
-//! What always holds: handlers only touch atomics, `write(2)` and the raw log.
+//! What always holds: handlers only touch atomics, `write(2)`, `unlink(2)` and the raw log.
 #![allow(unsafe_code)]
 
 use super::process::exit_now;
 use super::rawlog::{KeepErrno, RawLog};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 const NONE: i32 = 0;
 
@@ -93,11 +96,41 @@ pub fn install_in_child() -> io::Result<()> {
     handle(Signal::SIGUSR1, on_stop_child, 0)
 }
 
+/// The path of a file to be removed when a signal ends the process at once.
+static TEMPORARY: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Names a file that means nothing unless it is finished: should a signal end the process at once, it is removed. `None`: there is
+/// none (any more). To be called by the thread that takes signals.
+pub fn set_temporary_file(path: Option<&Path>) {
+    let path = path.and_then(|path| CString::new(path.as_os_str().as_bytes()).ok());
+    let old = TEMPORARY.swap(path.map_or(std::ptr::null_mut(), CString::into_raw), Ordering::AcqRel);
+    if !old.is_null() {
+        // SAFETY: it came from `into_raw` here, and was taken out by the swap. A handler that saw it has ended: handlers run on
+        // this thread only, in between.
+        drop(unsafe { CString::from_raw(old) });
+    }
+}
+
+fn remove_temporary_file() {
+    let path = TEMPORARY.load(Ordering::Acquire);
+    if !path.is_null() {
+        // SAFETY: a C string that `set_temporary_file` left and that lives until it is swapped out, which the interrupted thread
+        // cannot do meanwhile. `unlink` is async-signal-safe.
+        unsafe { libc::unlink(path) };
+    }
+}
+
+/// Calls off the shutdown that a signal has asked for, unless it has begun; answers whether there was one.
+pub fn call_off() -> bool {
+    !TAKEN.load(Ordering::Relaxed) && PENDING.swap(NONE, Ordering::Relaxed) != NONE
+}
+
 extern "C" fn on_terminate(signal: i32, _info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     let _errno = KeepErrno::new();
     let mut log = RawLog::open();
     if PENDING.load(Ordering::Relaxed) != NONE && signal == libc::SIGINT {
         log.line(format_args!("You insist... exiting now."));
+        remove_temporary_file();
         end(log, 1);
     }
     if LOADING.load(Ordering::Relaxed) {

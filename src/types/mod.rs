@@ -3,10 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `list`, `set`, `zset`, `hash` | the types |
+//! | `hyperloglog` | what the strings of PFADD mean |
+//! | `geohash` | places as scores, and distances |
 //! | `item` | a member of a set's table, a field of a hash's table |
 //! | `items` | such a table |
 
+pub mod geohash;
 pub mod hash;
+pub mod hyperloglog;
 pub mod item;
 pub mod items;
 pub mod list;

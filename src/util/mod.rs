@@ -1,6 +1,7 @@
 //! Pure helpers of bytes and numbers: no state, no I/O (but the random source of [`random`]), no knowledge of commands.
 
 mod big;
+pub mod bits;
 pub mod crc16;
 pub mod crc64;
 pub mod float;

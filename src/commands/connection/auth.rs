@@ -118,6 +118,7 @@ fn hello(ctx: &mut Ctx<'_>) -> CmdResult {
     }
     if let Some(version) = version {
         ctx.reply.resp3 = version == 3;
+        ctx.client().reply.resp3 = version == 3;
     }
     let id = ctx.client.id;
     let reply = &mut *ctx.reply;
@@ -151,11 +152,14 @@ fn reset(ctx: &mut Ctx<'_>) -> CmdResult {
     let id = ctx.client;
     ctx.server.discard_transaction(id);
     ctx.server.remove_monitor(id);
+    ctx.server.unsubscribe_all(id);
+    ctx.server.disable_tracking(id);
     let open = ctx.server.password().is_none();
     let client = ctx.client();
     client.flags -= ClientFlags::NO_EVICT | ClientFlags::NO_TOUCH | ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP_NEXT;
     client.flags.set(ClientFlags::AUTHENTICATED, open);
     client.db = 0;
+    client.reply.resp3 = false;
     if let Some(extra) = client.extra_if_any() {
         extra.name = None;
     }

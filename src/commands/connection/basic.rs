@@ -2,9 +2,10 @@
 
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
+use crate::net::ClientFlags;
 use crate::resp::{Args, Reply};
 
-pub static PING: Command = Command::data("PING", ping)
+pub static PING: Command = Command::server("PING", ping)
     .summary("Tells whether the server is alive; an argument is sent back.")
     .since("1.0.0")
     .complexity("O(1)")
@@ -14,11 +15,20 @@ pub static PING: Command = Command::data("PING", ping)
     .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
     .args(&[string("message").optional()]);
 
-fn ping(_db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    match args.len() {
-        1 => reply.simple("PONG"),
-        2 => reply.bulk(args.at(1)),
-        _ => return Err(CmdError::arity("ping")),
+fn ping(ctx: &mut Ctx<'_>) -> CmdResult {
+    let args = ctx.args;
+    if args.len() > 2 {
+        return Err(CmdError::arity("ping"));
+    }
+    if ctx.server.pubsub.clients > 0 && !ctx.reply.resp3 && ctx.client().has(ClientFlags::PUBSUB) {
+        // A RESP2 subscriber expects arrays.
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        ctx.reply.bulk(args.get(1).unwrap_or_default());
+    } else if args.len() == 1 {
+        ctx.reply.simple("PONG");
+    } else {
+        ctx.reply.bulk(args.at(1));
     }
     Ok(Flow::Done)
 }

@@ -4,13 +4,14 @@ use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
 use crate::net::ClientFlags;
 
-use super::{info, kill, names, pause};
+use super::{info, kill, names, pause, tracking};
 
 pub static CLIENT: Command = Command::container(
     "CLIENT",
     &[
+        &tracking::CACHING,
         &GETNAME,
-        &GETREDIR,
+        &tracking::GETREDIR,
         &HELP,
         &ID,
         &INFO,
@@ -22,6 +23,8 @@ pub static CLIENT: Command = Command::container(
         &REPLY,
         &SETINFO,
         &SETNAME,
+        &tracking::TRACKING,
+        &tracking::TRACKINGINFO,
         &pause::UNBLOCK,
         &pause::UNPAUSE,
     ],
@@ -76,19 +79,6 @@ fn getname(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
-static GETREDIR: Command = Command::server("GETREDIR", getredir)
-    .summary("Returns the connection that gets this one's invalidation messages: none, since nothing is tracked.")
-    .since("6.0.0")
-    .complexity("O(1)")
-    .group(Group::Connection)
-    .arity(2)
-    .flags(&[NoScript, Loading, Stale]);
-
-fn getredir(ctx: &mut Ctx<'_>) -> CmdResult {
-    ctx.reply.int(-1);
-    Ok(Flow::Done)
-}
-
 static SETNAME: Command = Command::server("SETNAME", setname)
     .summary("Gives this connection a name.")
     .since("2.6.9")
@@ -123,7 +113,7 @@ fn setinfo(ctx: &mut Ctx<'_>) -> CmdResult {
     if !is_name && !option.eq_ignore_ascii_case(b"lib-ver") {
         return Err(CmdError::err(format!("Unrecognized option '{}'", String::from_utf8_lossy(option))));
     }
-    names::check(value, if is_name { "lib-name" } else { "lib-ver" })?;
+    names::check(value, &String::from_utf8_lossy(option))?;
     let word = if value.is_empty() { None } else { Some(value.into()) };
     let extra = ctx.client().extra_mut();
     if is_name {
@@ -211,8 +201,12 @@ static HELP: Command = Command::server("HELP", help)
 fn help(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.reply.help(&[
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CACHING (YES|NO)",
+        "    Whether what the next command reads is tracked, in the modes OPTIN and OPTOUT.",
         "GETNAME",
         "    The name of this connection.",
+        "GETREDIR",
+        "    The number of the connection that is told of changed keys in place of this one.",
         "ID",
         "    The number of this connection.",
         "INFO",
@@ -239,6 +233,11 @@ fn help(ctx: &mut Ctx<'_>) -> CmdResult {
         "    Tells LIB-NAME or LIB-VER of the client library.",
         "SETNAME <name>",
         "    Names this connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Whether this connection is told of changed keys that it may have cached.",
+        "TRACKINGINFO",
+        "    How this connection tracks keys.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "    Ends the wait of a blocked client.",
         "UNPAUSE",

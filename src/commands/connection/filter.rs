@@ -3,8 +3,8 @@
 //! Both commands take the same options; each may be turned round with `NOT-`. A client is meant when all of them agree.
 
 use crate::dispatch::CmdError;
-use crate::net::ClientId;
 use crate::net::client::Client;
+use crate::net::{ClientFlags, ClientId};
 use crate::resp::Args;
 use crate::server::Server;
 use crate::server::traffic::{local_text, peer_text};
@@ -12,10 +12,19 @@ use crate::util::number;
 
 use super::info::flags_text;
 
+/// A kind of client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Normal,
+    PubSub,
+    Replica,
+    Primary,
+}
+
 /// What one option asks of a client.
 enum Test {
     Ids(Vec<u64>),
-    Normal(bool),
+    Class(Class),
     User(Vec<u8>),
     Address(Vec<u8>),
     LocalAddress(Vec<u8>),
@@ -74,9 +83,11 @@ impl Filter {
                     Test::Ids(ids)
                 }
                 b"ID" => Test::Ids(vec![positive(value, "client-id", "ERR client-id should be greater than 0")?]),
-                b"TYPE" => Test::Normal(match value.to_ascii_lowercase().as_slice() {
-                    b"normal" => true,
-                    b"pubsub" | b"replica" | b"slave" | b"master" => false,
+                b"TYPE" => Test::Class(match value.to_ascii_lowercase().as_slice() {
+                    b"normal" => Class::Normal,
+                    b"pubsub" => Class::PubSub,
+                    b"replica" | b"slave" => Class::Replica,
+                    b"master" => Class::Primary,
                     _ => {
                         let shown = String::from_utf8_lossy(value);
                         return Err(CmdError::err(format!("Unknown client type '{shown}'")));
@@ -136,7 +147,7 @@ impl Test {
         let same = |word: Option<&Box<[u8]>>, wanted: &[u8]| word.map_or(&b""[..], |word| word) == wanted;
         match self {
             Test::Ids(ids) => ids.contains(&client.id),
-            Test::Normal(normal) => *normal,
+            Test::Class(class) => *class == if client.has(ClientFlags::PUBSUB) { Class::PubSub } else { Class::Normal },
             Test::User(user) => user == b"default",
             Test::Address(address) => peer_text(client, &server.unix_path()).as_bytes() == address,
             Test::LocalAddress(address) => local_text(client, &server.unix_path()).as_bytes() == address,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::net::ClientFlags;
 use crate::net::client::Client;
 use crate::net::connection::Connection;
+use crate::pubsub::Kind;
 use crate::server::Server;
 use crate::server::traffic::{local_text, peer_text};
 
@@ -18,18 +19,27 @@ const READ_SHARE: usize = 20 * 1024;
 
 /// Letters for what a client is in the middle of.
 pub fn flags_text(client: &Client) -> String {
-    const LETTERS: [(ClientFlags, char); 9] = [
-        (ClientFlags::MONITOR, 'O'),
-        (ClientFlags::MULTI, 'x'),
-        (ClientFlags::BLOCKED.union(ClientFlags::POSTPONED), 'b'),
-        (ClientFlags::DIRTY_CAS, 'd'),
-        (ClientFlags::CLOSE_AFTER_REPLY, 'c'),
-        (ClientFlags::CLOSE_ASAP, 'A'),
-        (ClientFlags::UNIX_SOCKET, 'U'),
-        (ClientFlags::NO_EVICT, 'e'),
-        (ClientFlags::NO_TOUCH, 'T'),
+    const LETTERS: [(ClientFlags, &str); 11] = [
+        (ClientFlags::MONITOR, "O"),
+        (ClientFlags::PUBSUB, "P"),
+        (ClientFlags::MULTI, "x"),
+        (ClientFlags::BLOCKED.union(ClientFlags::POSTPONED), "b"),
+        (ClientFlags::TRACKING, "t"),
+        (ClientFlags::DIRTY_CAS, "d"),
+        (ClientFlags::CLOSE_AFTER_REPLY, "c"),
+        (ClientFlags::CLOSE_ASAP, "A"),
+        (ClientFlags::UNIX_SOCKET, "U"),
+        (ClientFlags::NO_EVICT, "e"),
+        (ClientFlags::NO_TOUCH, "T"),
     ];
-    let text: String = LETTERS.iter().filter(|(flag, _)| client.has(*flag)).map(|(_, letter)| letter).collect();
+    let mut text = String::new();
+    for (_, letter) in LETTERS.iter().filter(|(flag, _)| client.has(*flag)) {
+        text.push_str(letter);
+        if let Some(tracking) = client.extra().and_then(|extra| extra.tracking.as_ref()).filter(|_| *letter == "t") {
+            text.push_str(if tracking.broken { "R" } else { "" });
+            text.push_str(if tracking.prefixes.is_some() { "B" } else { "" });
+        }
+    }
     if text.is_empty() { "N".into() } else { text }
 }
 
@@ -50,18 +60,21 @@ pub fn line(server: &Server, client: &Client) -> String {
     let multi = if client.has(ClientFlags::MULTI) { extra.map_or(0, |extra| extra.transaction.queue.len()) as i64 } else { -1 };
     // What runs has its input in the loop's own buffer, of which a read's worth is its share.
     let (query_bytes, query_capacity) = match server.net.running {
-        (id, bytes) if id == client.id && client.query.capacity() == 0 => (bytes, bytes.max(READ_SHARE)),
+        (id, bytes, _) if id == client.id && client.query.capacity() == 0 => (bytes, bytes.max(READ_SHARE)),
         _ => (client.unparsed_bytes(), client.query.capacity()),
     };
+    let lent_bytes = if server.net.running.0 == client.id { server.net.running.2 } else { 0 };
     let events = match client.connection {
         Connection::None => "",
         _ if client.has(ClientFlags::WRITE_BLOCKED) => "rw",
         _ => "r",
     };
+    let subscribed = |kind| extra.map_or(0, |extra| extra.subscriptions.count(kind));
+    let redirect = extra.and_then(|extra| extra.tracking.as_ref()).map_or(-1, |tracking| tracking.redirect as i64);
     let mut line = String::with_capacity(400);
     let _ = write!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} watch={}",
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} watch={}",
         client.id,
         peer_text(client, &unix_path),
         local_text(client, &unix_path),
@@ -71,6 +84,9 @@ pub fn line(server: &Server, client: &Client) -> String {
         now_ms.saturating_sub(client.last_interaction_ms) / 1000,
         flags_text(client),
         client.db,
+        subscribed(Kind::Channel),
+        subscribed(Kind::Pattern),
+        subscribed(Kind::Shard),
         extra.map_or(0, |extra| extra.watched.len()),
     );
     let _ = write!(
@@ -82,11 +98,11 @@ pub fn line(server: &Server, client: &Client) -> String {
         extra.map_or(0, |extra| extra.transaction.mem_bytes()),
         client.reply_peak.next_power_of_two().clamp(REPLY_BLOCK_MIN, REPLY_BLOCK),
         client.reply_peak.min(REPLY_BLOCK),
-        client.mem_bytes(),
+        client.mem_bytes() + lent_bytes,
     );
     let _ = write!(
         line,
-        " cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
+        " cmd={} user=default redir={redirect} resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.last_command.map_or("NULL", |id| &server.commands.get(id).full_name),
         if client.reply.resp3 { 3 } else { 2 },
         text(extra.and_then(|extra| extra.lib_name.as_ref())),

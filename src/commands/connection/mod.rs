@@ -8,6 +8,7 @@ pub mod info;
 pub mod kill;
 pub mod names;
 pub mod pause;
+mod tracking;
 
 use crate::dispatch::command::Command;
 

@@ -6,7 +6,7 @@
 use super::db_index;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
-use crate::keyspace::Type;
+use crate::persist::child::Purpose;
 use crate::resp::Args;
 use crate::server::Server;
 use crate::util::number;
@@ -49,7 +49,14 @@ pub static FLUSHALL: Command = Command::server("FLUSHALL", flushall)
 
 fn flushall(ctx: &mut Ctx<'_>) -> CmdResult {
     let all: Vec<usize> = (0..ctx.server.dbs.len()).collect();
-    flush(ctx, &all)
+    let flow = flush(ctx, &all)?;
+    // What it would write is not wanted any more.
+    ctx.server.stop_child(Purpose::Rdb);
+    if !ctx.server.env.config.save.is_empty() {
+        // An empty one, so that nothing comes back. Whether it could be written is in the log.
+        let _ = ctx.server.save_now();
+    }
+    Ok(flow)
 }
 
 /// Whether ASYNC is asked for, by word or by configuration.
@@ -66,6 +73,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
     let is_async = is_async(ctx.args, ctx.server.env.config.lazyfree_lazy_user_flush)?;
     let may_wait = ctx.origin == Origin::Client;
     let removed: usize = indices.iter().map(|&index| ctx.server.empty_database(index, is_async || may_wait)).sum();
+    ctx.server.everything_invalid();
     let selected = ctx.client().db as usize;
     let fx = &mut ctx.server.env.fx;
     fx.dirty += removed as u64;
@@ -76,7 +84,7 @@ fn flush(ctx: &mut Ctx<'_>, indices: &[usize]) -> CmdResult {
         ctx.reply.ok();
         return Ok(Flow::Done);
     }
-    Ok(Flow::Block(Box::new(Wait { keys: Vec::new(), kind: Type::String, timeout_ms: 0, denied: Nothing::Null })))
+    Ok(Flow::Block(Box::new(Wait::without_keys(Until::Reclaimed, 0))))
 }
 
 impl Server {

@@ -9,11 +9,13 @@
 //! | `expire` | EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST |
 //! | `ttl` | TTL PTTL EXPIRETIME PEXPIRETIME |
 //! | `object` | OBJECT |
+//! | `dump` | DUMP RESTORE |
 //! | `sort` | SORT SORT_RO |
 //! | `databases` | FLUSHDB FLUSHALL SWAPDB SELECT |
 
 pub mod databases;
 pub mod del;
+pub mod dump;
 pub mod elsewhere;
 pub mod expire;
 pub mod object;
@@ -50,6 +52,8 @@ pub static COMMANDS: &[&Command] = &[
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &object::OBJECT,
+    &dump::DUMP,
+    &dump::RESTORE,
     &sort::SORT,
     &sort::SORT_RO,
     &databases::FLUSHDB,

@@ -62,7 +62,7 @@ fn move_value(db: &mut Db<'_>, args: Args<'_>, overwrite: bool) -> Result<bool, 
 
 #[cfg(test)]
 mod tests {
-    use crate::keyspace::effects::{Effect, Interest};
+    use crate::keyspace::effects::Effect;
     use crate::server::testing::Session;
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let mut s = Session::new();
         s.run("SET a 1");
         s.run("SET b 1");
-        s.server.env.fx.interest |= Interest::NOTIFY;
+        s.server.env.fx.listen(crate::config::values::KeyspaceEvents::all());
         let args: crate::resp::OwnedArgs = ["RENAME", "a", "b"].into_iter().collect();
         assert!(super::rename(&mut s.server.db(0), args.view(), &mut crate::resp::Reply::new()).is_ok());
         let names = s.server.env.fx.take().into_iter().map(|effect| match effect {

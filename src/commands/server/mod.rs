@@ -1,5 +1,6 @@
 //! The server itself: what it knows of itself and of its commands, and how it is looked into.
 
+pub mod aof;
 pub mod command;
 pub mod config;
 pub mod debug;
@@ -8,6 +9,7 @@ pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod monitor;
+pub mod save;
 pub mod shutdown;
 pub mod slowlog;
 pub mod time;
@@ -15,6 +17,7 @@ pub mod time;
 use crate::dispatch::command::Command;
 
 pub static COMMANDS: &[&Command] = &[
+    &aof::BGREWRITEAOF,
     &command::COMMAND,
     &config::CONFIG,
     &debug::DEBUG,
@@ -23,7 +26,11 @@ pub static COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &monitor::MONITOR,
+    &save::BGSAVE,
+    &save::LASTSAVE,
+    &save::SAVE,
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,
+    &aof::WAITAOF,
 ];

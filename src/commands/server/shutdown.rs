@@ -34,6 +34,10 @@ fn shutdown(ctx: &mut Ctx<'_>) -> CmdResult {
     if abort && !how.is_empty() || how.contains(ShutdownFlags::SAVE | ShutdownFlags::NOSAVE) {
         return Err(CmdError::SYNTAX);
     }
+    if abort && ctx.server.call_off_shutdown() {
+        ctx.reply.ok();
+        return Ok(Flow::Done);
+    }
     if abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
     }
@@ -55,7 +59,8 @@ mod tests {
         for line in ["shutdown abort", "shutdown ABORT abort"] {
             assert_eq!(session.run(line), "-ERR No shutdown in progress.\r\n");
         }
-        assert!(session.run("shutdown save").starts_with("-ERR this build has no RDB"));
+        session.server.env.config.dbfilename = b"/no/such/folder/dump.rdb".to_vec();
+        assert_eq!(session.run("shutdown save"), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
         assert_eq!(session.server.shutdown.exit, None);
         assert_eq!(session.run("shutdown nosave now force force"), "");
         assert_eq!(session.server.shutdown.exit, Some(0));

@@ -132,4 +132,36 @@ mod tests {
         assert_eq!(session.run("slowlog reset"), "+OK\r\n");
         assert_eq!(session.run("slowlog len"), ":1\r\n");
     }
+
+    #[test]
+    fn secrets_are_not_kept() {
+        let mut session = Session::new();
+        session.run("config set slowlog-log-slower-than 0");
+        for line in [
+            "auth secret",
+            "auth default secret",
+            "hello 3 auth default secret setname x",
+            "config set maxmemory 0 masterauth secret hz 10 requirepass secret",
+            "config set requirepass ''",
+        ] {
+            session.run(line);
+        }
+        let entries: Vec<String> = session
+            .server
+            .slowlog
+            .entries
+            .iter()
+            .map(|entry| entry.args.iter().map(|arg| String::from_utf8_lossy(arg)).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(
+            entries[..5],
+            [
+                "config set requirepass (redacted)",
+                "config set maxmemory 0 masterauth (redacted) hz 10 requirepass (redacted)",
+                "hello 3 auth (redacted) (redacted) setname x",
+                "auth (redacted) (redacted)",
+                "auth (redacted)",
+            ]
+        );
+    }
 }

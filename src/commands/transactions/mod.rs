@@ -72,14 +72,19 @@ fn exec(ctx: &mut Ctx<'_>) -> CmdResult {
     // What the transaction itself changes must not count against it, nor against the next one.
     ctx.server.discard_transaction(id);
     ctx.reply.array(queue.len());
+    ctx.server.in_transaction = true;
     for args in &queue {
         let args = args.view();
         let Some(cmd) = ctx.server.commands.resolve(args) else {
-            return Err(CmdError::text("ERR unknown command in transaction"));
+            ctx.reply.error(b"ERR unknown command in transaction");
+            continue;
         };
         ctx.server.call(id, cmd, args, ctx.reply, Origin::Exec);
         ctx.server.feed_monitors(id, cmd, args, ctx.reply);
     }
+    ctx.server.in_transaction = false;
+    // What it did has been propagated command by command.
+    ctx.server.env.fx.propagate_nothing();
     Ok(Flow::Done)
 }
 

@@ -126,15 +126,29 @@ fn add_one(db: &mut Db<'_>, key: &[u8], score: f64, member: &[u8], flags: AddFla
     Ok(outcome)
 }
 
-/// Adds pairs of score and member; answers how many members were added and how many were given another score.
+/// Adds pairs of score and member, as arguments; answers how many members were added and how many were given another
+/// score.
 fn add_many(db: &mut Db<'_>, key: &[u8], pairs: Args<'_>, flags: AddFlags) -> Result<(usize, usize), CmdError> {
     let scores: Option<Vec<f64>> = pairs.iter().step_by(2).map(parse_f64).collect();
     let scores = scores.ok_or(CmdError::NOT_A_FLOAT)?;
+    add_pairs(db, key, scores.into_iter().zip(pairs.iter().skip(1).step_by(2)), flags)
+}
+
+/// Adds members with their scores, with the event; answers how many were added and how many were given another score.
+///
+/// # Errors
+/// When the key holds something else.
+pub fn add_pairs<'m>(
+    db: &mut Db<'_>,
+    key: &[u8],
+    pairs: impl ExactSizeIterator<Item = (f64, &'m [u8])>,
+    flags: AddFlags,
+) -> Result<(usize, usize), CmdError> {
     let limits = limits(db.env);
     let Some(mut zset) = target(db, key, flags)? else { return Ok((0, 0)) };
-    zset.hint(scores.len(), &limits);
+    zset.hint(pairs.len(), &limits);
     let (mut added, mut updated) = (0, 0);
-    for (score, member) in scores.into_iter().zip(pairs.iter().skip(1).step_by(2)) {
+    for (score, member) in pairs {
         match zset.add(member, score, flags, &limits) {
             Outcome::Added(_) => added += 1,
             Outcome::Updated(_) => updated += 1,

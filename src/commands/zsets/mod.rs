@@ -76,7 +76,7 @@ const NOT_A_LEX_RANGE: CmdError = CmdError::text("ERR min or max not valid strin
 
 /// The configured limits of the packed encoding.
 #[inline]
-fn limits(env: &Env) -> Limits {
+pub fn limits(env: &Env) -> Limits {
     Limits {
         max_entries: env.config.zset_max_listpack_entries as usize,
         max_value_bytes: env.config.zset_max_listpack_value_bytes as usize,

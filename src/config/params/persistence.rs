@@ -8,8 +8,7 @@ use crate::config::special::{lists, texts};
 const LOADING_INTERVAL_MIN_BYTES: i64 = 1024;
 
 pub(super) static PARAMS: &[Param] = &[
-    // Upstream's default is "3600 1 300 100 60 10000". A server without snapshots must not claim to take them.
-    Param::new("save", Kind::Special(&lists::SAVE), "").flag(Flags::MULTI_ARG).absent("snapshots"),
+    Param::new("save", Kind::Special(&lists::SAVE), "3600 1 300 100 60 10000").flag(Flags::MULTI_ARG),
     boolean("stop-writes-on-bgsave-error", field!(stop_writes_on_bgsave_error), "yes"),
     boolean("rdbcompression", field!(rdbcompression), "yes"),
     boolean("rdbchecksum", field!(rdbchecksum), "yes").immutable(),
@@ -32,7 +31,7 @@ pub(super) static PARAMS: &[Param] = &[
         "524288",
     )
     .hidden(),
-    boolean("appendonly", field!(appendonly), "no").absent("append only file"),
+    boolean("appendonly", field!(appendonly), "no").hook(Hook::AppendOnly),
     Param::new("appendfilename", Kind::Str(field!(appendfilename), texts::check_appendfilename), "appendonly.aof").immutable(),
     Param::new("appenddirname", Kind::Str(field!(appenddirname), texts::check_appenddirname), "appendonlydir").immutable(),
     choice("appendfsync", field!(appendfsync), "everysec").hook(Hook::AppendFsync),
@@ -43,5 +42,5 @@ pub(super) static PARAMS: &[Param] = &[
     boolean("aof-use-rdb-preamble", field!(aof_use_rdb_preamble), "yes"),
     boolean("aof-timestamp-enabled", field!(aof_timestamp_enabled), "no"),
     boolean("aof-rewrite-incremental-fsync", field!(aof_rewrite_incremental_fsync), "yes"),
-    boolean("aof-disable-auto-gc", field!(aof_disable_auto_gc), "no").hidden(),
+    boolean("aof-disable-auto-gc", field!(aof_disable_auto_gc), "no").hook(Hook::AofHistory).hidden(),
 ];

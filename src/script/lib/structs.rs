@@ -35,11 +35,13 @@ struct Format<'a> {
     rest: &'a [u8],
     big: bool,
     align: usize,
+    /// Which function reads it, for its errors.
+    function: &'static str,
 }
 
 impl<'a> Format<'a> {
-    fn new(text: &'a [u8]) -> Format<'a> {
-        Format { rest: text, big: false, align: 1 }
+    fn new(text: &'a [u8], function: &'static str) -> Format<'a> {
+        Format { rest: text, big: false, align: 1, function }
     }
 
     /// The number that follows, if one does.
@@ -89,13 +91,14 @@ impl<'a> Format<'a> {
                 b'!' => {
                     let align = self.number(8)?;
                     if align == 0 || !align.is_power_of_two() || align > ALIGN_MAX {
-                        return Err(Raise::text("alignment is not a power of 2"));
+                        return Err(Raise::text(format!("alignment {align} is not a power of 2")));
                     }
                     self.align = align;
                     continue;
                 }
                 other => {
-                    return Err(Raise::text(format!("invalid format option '{}'", char::from(*other))));
+                    let shown = format!("invalid format option '{}'", char::from(*other));
+                    return Err(Raise::argument(1, self.function, &shown));
                 }
             };
             return Ok(Some(item));
@@ -118,7 +121,7 @@ impl<'a> Format<'a> {
 
 fn pack(vm: &mut Vm<'_>) -> Result<i32, Raise> {
     let text = super::text_argument(vm, 1, "pack")?;
-    let mut format = Format::new(&text);
+    let mut format = Format::new(&text, "pack");
     let mut out = Vec::new();
     let mut argument = 2;
     while let Some((item, size)) = format.next()? {
@@ -132,9 +135,8 @@ fn pack(vm: &mut Vm<'_>) -> Result<i32, Raise> {
                 let n = super::number_argument(vm, argument, "pack")?;
                 // The machine's conversion, of either sign.
                 let bits = if n < 0.0 { n as i64 as u64 } else { n as u64 };
-                let fill = if n < 0.0 { 0xff } else { 0 };
                 let start = out.len();
-                out.extend((0..size).map(|at| bits.to_le_bytes().get(at).copied().unwrap_or(fill)));
+                out.extend((0..size).map(|at| bits.to_le_bytes().get(at).copied().unwrap_or(0)));
                 if format.big {
                     out[start..].reverse();
                 }
@@ -151,7 +153,7 @@ fn pack(vm: &mut Vm<'_>) -> Result<i32, Raise> {
                 let bytes = super::text_argument(vm, argument, "pack")?;
                 let take = if size == 0 { bytes.len() } else { size };
                 if bytes.len() < take {
-                    return Err(Raise::argument(argument, "pack", "string too short"));
+                    return Err(Raise::argument(argument + 1, "pack", "string too short"));
                 }
                 out.extend_from_slice(&bytes[..take]);
                 if item == Item::Text {
@@ -179,7 +181,7 @@ fn unpack(vm: &mut Vm<'_>) -> Result<i32, Raise> {
         }
     };
     vm.cut(0);
-    let mut format = Format::new(&text);
+    let mut format = Format::new(&text, "unpack");
     const SHORT: &str = "data string too short";
     let short = || Raise::argument(2, "unpack", SHORT);
     while let Some((item, mut size)) = format.next()? {
@@ -250,13 +252,13 @@ fn integer(bytes: &[u8], signed: bool) -> f64 {
 
 fn size(vm: &mut Vm<'_>) -> Result<i32, Raise> {
     let text = super::text_argument(vm, 1, "size")?;
-    let mut format = Format::new(&text);
+    let mut format = Format::new(&text, "size");
     let mut at = 0usize;
     while let Some((item, size)) = format.next()? {
         at += format.padding(item, size, at);
         match item {
-            Item::Text => return Err(Raise::argument(1, "size", "variable-size format in sizeof")),
-            Item::Bytes if size == 0 => return Err(Raise::argument(1, "size", "variable-length format")),
+            Item::Text => return Err(Raise::argument(1, "size", "option 's' has no fixed size")),
+            Item::Bytes if size == 0 => return Err(Raise::argument(1, "size", "option 'c0' has no fixed size")),
             _ => {}
         }
         at = at.checked_add(size).filter(|at| *at <= i32::MAX as usize).ok_or_else(|| Raise::text("format too large"))?;
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn formats_are_checked() {
         let sizes = |text: &[u8]| {
-            let mut format = Format::new(text);
+            let mut format = Format::new(text, "pack");
             let mut sizes = Vec::new();
             while let Ok(Some((_, size))) = format.next() {
                 sizes.push(size);
@@ -290,7 +292,7 @@ mod tests {
         };
         assert_eq!(sizes(b"bhliI2c10>d"), [1, 2, 8, 4, 2, 10, 8]);
         for bad in [&b"i33"[..], b"!3i", b"c99999999999999999999", b"q"] {
-            assert!(Format::new(bad).next().is_err());
+            assert!(Format::new(bad, "pack").next().is_err());
         }
     }
 }

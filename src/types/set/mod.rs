@@ -16,10 +16,8 @@ mod iter;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashSet;
-
 use super::item::Name;
-use super::items::{Items, select};
+use super::items::{Items, all_distinct, select};
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::{Elem, Listpack, Pos};
 use crate::keyspace::table::Stats;
@@ -64,20 +62,16 @@ impl Set {
         set
     }
 
-    /// Takes over a listpack from a file or a peer; `None` if a member is in it twice.
-    pub fn from_listpack(list: Listpack, limits: &Limits) -> Option<Set> {
-        let mut seen = HashSet::new();
-        let (mut count, mut longest) = (0, 0);
-        for elem in list.iter() {
-            count += 1;
-            longest = longest.max(elem.text_bytes());
-            if !seen.insert(elem.to_vec()) {
-                return None;
-            }
+    /// Takes over a listpack from a file or a peer; `None` if a member is in it twice, as far as that is looked at: when
+    /// `distinct` is to be checked, or when there are too many for a listpack.
+    pub fn from_listpack(list: Listpack, limits: &Limits, distinct: bool) -> Option<Set> {
+        if distinct && !all_distinct(list.iter()) {
+            return None;
         }
+        let len = list.len();
         let mut set = Set(Repr::Listpack(list));
-        if count > limits.listpack_entries || longest > limits.listpack_value_bytes {
-            set.unpack();
+        if len > limits.listpack_entries && set.unpack().len() != len {
+            return None;
         }
         Some(set)
     }

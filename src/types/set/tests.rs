@@ -122,9 +122,9 @@ fn encodings_follow_the_limits() {
 #[test]
 fn foreign_bytes_are_looked_through() {
     let twice = Listpack::from_elems([Elem::Int(1), Elem::Bytes(b"a"), Elem::Int(1)]).unwrap();
-    assert!(Set::from_listpack(twice, &LIMITS).is_none());
-    let long = Listpack::from_elems([Elem::Bytes(&[b'x'; 21])]).unwrap();
-    assert_eq!(Set::from_listpack(long, &LIMITS).unwrap().encoding(), "hashtable");
+    assert!(Set::from_listpack(twice, &LIMITS, true).is_none());
+    let many = Listpack::from_elems((0..99).map(Elem::Int)).unwrap();
+    assert_eq!(Set::from_listpack(many, &LIMITS, false).unwrap().encoding(), "hashtable");
     let mut ints = Intset::new();
     (0..33).for_each(|n| assert_eq!(ints.add(n), Ok(true)));
     assert_eq!(Set::from_intset(ints, &LIMITS).encoding(), "hashtable");

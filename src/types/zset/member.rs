@@ -158,6 +158,12 @@ pub(super) struct Index {
     member_bytes: usize,
 }
 
+impl Default for Index {
+    fn default() -> Index {
+        Index::new()
+    }
+}
+
 impl Index {
     pub(super) fn new() -> Index {
         Index { members: Table::new(), order: Tree::new(), member_bytes: 0 }
@@ -165,29 +171,12 @@ impl Index {
 
     /// The members given, in any order; of those with the same name the first.
     pub(super) fn collect<'e>(pairs: impl Iterator<Item = (Elem<'e>, f64)>) -> Index {
-        let mut index = Index::new();
-        let mut handles = Vec::with_capacity(pairs.size_hint().0);
+        let mut builder = IndexBuilder::default();
+        builder.handles.reserve(pairs.size_hint().0);
         for (elem, score) in pairs {
-            debug_assert!(!score.is_nan());
-            let mut buffer = itoa::Buffer::new();
-            let bytes = elem.text(&mut buffer);
-            let hash = hash(bytes);
-            if index.members.find(hash, bytes).is_some() {
-                continue;
-            }
-            let member = Member::new(score, bytes);
-            handles.push((score, member.handle()));
-            index.member_bytes += member.alloc_bytes();
-            index.members.insert_unique(hash, member);
+            builder.push(elem.text(&mut itoa::Buffer::new()), score);
         }
-        // SAFETY: all handles are of members that the table has just taken.
-        let bytes = |handle: Handle| unsafe { handle.bytes() };
-        handles.sort_unstable_by(|a, b| match a.0.partial_cmp(&b.0) {
-            Some(Ordering::Equal) | None => bytes(a.1).cmp(bytes(b.1)),
-            Some(unequal) => unequal,
-        });
-        index.order = Tree::from_sorted(handles);
-        index
+        builder.finish()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -303,6 +292,43 @@ impl Index {
     /// Visits some members from `cursor` on, answers where to go on; see [`Table::scan`].
     pub(super) fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(&'a [u8], f64)) -> u64 {
         self.members.scan(cursor, |member| visit(member.key(), member.score()))
+    }
+}
+
+/// An index whose tree is made when all members are there.
+///
+/// What always holds: the handles are those of the members in `index`'s table.
+#[derive(Default)]
+pub(super) struct IndexBuilder {
+    index: Index,
+    handles: Vec<(f64, Handle)>,
+}
+
+impl IndexBuilder {
+    /// Adds a member, whose score is not NaN; `false` if it is there.
+    pub(super) fn push(&mut self, bytes: &[u8], score: f64) -> bool {
+        debug_assert!(!score.is_nan());
+        let hash = hash(bytes);
+        if self.index.members.find(hash, bytes).is_some() {
+            return false;
+        }
+        let member = Member::new(score, bytes);
+        self.handles.push((score, member.handle()));
+        self.index.member_bytes += member.alloc_bytes();
+        self.index.members.insert_unique(hash, member);
+        true
+    }
+
+    /// The index, in order.
+    pub(super) fn finish(mut self) -> Index {
+        // SAFETY: all handles are of members that the table has taken, and nothing has been taken out of it.
+        let bytes = |handle: Handle| unsafe { handle.bytes() };
+        self.handles.sort_unstable_by(|a, b| match a.0.partial_cmp(&b.0) {
+            Some(Ordering::Equal) | None => bytes(a.1).cmp(bytes(b.1)),
+            Some(unequal) => unequal,
+        });
+        self.index.order = Tree::from_sorted(self.handles);
+        self.index
     }
 }
 

@@ -21,7 +21,7 @@ use std::ops::Range;
 use crate::encoding::listpack::{Elem, Listpack};
 use crate::util::hash::hash;
 pub use bounds::{LexBound, LexRange, ScoreRange};
-use member::{Index, IndexRange};
+use member::{Index, IndexBuilder, IndexRange};
 pub use packed::order_pairs;
 use packed::{Packed, PackedRange};
 
@@ -144,8 +144,20 @@ impl Zset {
 
     /// Takes over a listpack from a file or a peer. `None` unless it holds member, score, … with proper scores, strictly
     /// ascending, and no member twice.
-    pub fn from_listpack(list: Listpack) -> Option<Zset> {
-        Some(Zset(Repr::Listpack(Packed::from_listpack(list)?)))
+    pub fn from_listpack(list: Listpack, limits: &Limits) -> Option<Zset> {
+        let packed = Packed::from_listpack(list)?;
+        let too_many = packed.len() > limits.max_entries;
+        let mut zset = Zset(Repr::Listpack(packed));
+        if too_many {
+            zset.unpack();
+        }
+        Some(zset)
+    }
+
+    /// A set of about `count` members, to be told of one by one: see [`Builder`].
+    pub fn builder(count: usize, limits: &Limits) -> Builder {
+        let index = (count > limits.max_entries).then(IndexBuilder::default);
+        Builder { small: Zset::default(), index, limits: *limits }
     }
 
     /// The listpack, when that is the encoding.
@@ -426,6 +438,32 @@ impl Zset {
         match &mut self.0 {
             Repr::Skiplist(index) => index,
             Repr::Listpack(_) => unreachable!("just converted"),
+        }
+    }
+}
+
+/// A set in the making, of which nothing is asked before it is complete. Cheap for members that come in order, whichever way.
+pub struct Builder {
+    small: Zset,
+    /// For a set that is too large to be packed.
+    index: Option<IndexBuilder>,
+    limits: Limits,
+}
+
+impl Builder {
+    /// Adds a member; `false` if it is there, or the score is not a number.
+    pub fn push(&mut self, member: &[u8], score: f64) -> bool {
+        match &mut self.index {
+            Some(index) => !score.is_nan() && index.push(member, score),
+            None => matches!(self.small.add(member, score, AddFlags::default(), &self.limits), Outcome::Added(_)),
+        }
+    }
+
+    /// The set.
+    pub fn finish(self) -> Zset {
+        match self.index {
+            Some(index) => Zset(Repr::Skiplist(Box::new(index.finish()))),
+            None => self.small,
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::encoding::listpack::{Elem, Iter, Listpack, Pos, Tuples};
+use crate::types::items::all_distinct;
 use crate::util::float::{parse_f64, write_f64};
 
 /// Room a score may need: its text (24 bytes at most) and the entry's head and tail.
@@ -77,16 +78,15 @@ impl Packed {
         if !packed.list.len().is_multiple_of(2) {
             return None;
         }
-        let mut members = hashbrown::HashSet::new();
+        if !all_distinct(packed.list.tuples().map(|[member, _]| member)) {
+            return None;
+        }
         let mut before: Option<(Elem<'_>, f64)> = None;
         for [elem, score] in packed.list.tuples() {
             let score = read_score(score)?;
             let mut buffer = itoa::Buffer::new();
             let member = elem.text(&mut buffer);
             if before.is_some_and(|(elem, less)| order(elem, less, member, score).is_ge()) {
-                return None;
-            }
-            if !members.insert(elem.to_vec()) {
                 return None;
             }
             before = Some((elem, score));

@@ -210,7 +210,7 @@ fn limits_choose_the_encoding() {
     zset.pack(&SMALL);
     assert_eq!((zset.encoding(), pairs(zset.iter())), ("listpack", before));
     let list = zset.as_listpack().unwrap().clone();
-    assert_eq!(pairs(Zset::from_listpack(list).unwrap().iter()), pairs(zset.iter()));
+    assert_eq!(pairs(Zset::from_listpack(list, &SMALL).unwrap().iter()), pairs(zset.iter()));
 
     let mut zset = empty(&SMALL);
     zset.add(&[b'x'; 64], 1.0, PLAIN, &SMALL);

@@ -26,8 +26,10 @@ pub enum Step {
 pub const CLIENTS: usize = 3;
 
 /// Keys that commands find by chance; those with lives among them.
-pub const KEYS: &[&str] =
-    &["s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1"];
+pub const KEYS: &[&str] = &[
+    "s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1", "b0", "b1", "p0",
+    "p1", "p2", "g0", "g1",
+];
 
 /// Sorted sets whose scores are all zero.
 const LEX_KEYS: &[&str] = &["y0", "y1"];
@@ -69,8 +71,11 @@ impl Generator {
             grammar::HASHES,
             grammar::ZSETS,
             grammar::CONNECTION,
+            grammar::BITS,
+            grammar::HLL,
+            grammar::GEO,
         ];
-        let names = ["strings", "keys", "lists", "sets", "hashes", "zsets", "connection"];
+        let names = ["strings", "keys", "lists", "sets", "hashes", "zsets", "connection", "bits", "hll", "geo"];
         let wanted = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
         let families = names.iter().zip(families).filter(|(name, _)| wanted(name)).map(|(name, rules)| {
             let known: Vec<Rule> = rules.iter().copied().filter(|(since, ..)| *since <= version).collect();
@@ -227,6 +232,34 @@ impl Generator {
             "zset" => return args.push(self.key('z')),
             "lexset" if self.rng.u32(..12) == 0 => return args.push(self.key('s')),
             "lexset" => LEX_KEYS[self.rng.usize(..LEX_KEYS.len())].to_string(),
+            "bits" if self.rng.u32(..8) == 0 => return args.push(self.key('s')),
+            "bits" => return args.push(self.key('b')),
+            "hll" => return args.push(self.key('p')),
+            "geo" => return args.push(self.key('g')),
+            "bit" => match self.rng.u32(..20) {
+                0 => return args.push(self.edge()),
+                1 => "4294967295000".to_string(),
+                2 => self.rng.i64(0..70_000).to_string(),
+                _ => self.rng.i64(0..300).to_string(),
+            },
+            "enc" => self.one_of("u8|i8|u1|i1|i16|u16|u63|i64|i5|u31|u64|i65|x8|u0"),
+            "nearby" => self.rng.u32(..100_000).to_string(),
+            "lon" => match self.rng.u32(..12) {
+                0 => self.one_of("180|-180|180.1|-200|0|x|nan|inf|179.9999"),
+                1..=5 => format!("{}", self.rng.f64() * 360.0 - 180.0),
+                _ => format!("{}", 10.0 + self.rng.f64() * 5.0),
+            },
+            "lat" => match self.rng.u32(..12) {
+                0 => self.one_of("85.05|-85.05|86|-90|0|x|nan|85.05112878"),
+                1..=5 => format!("{}", self.rng.f64() * 170.0 - 85.0),
+                _ => format!("{}", 38.0 + self.rng.f64() * 5.0),
+            },
+            "unit" => self.one_of("m|km|km|km|KM|mi|ft|yd"),
+            "radius" => match self.rng.u32(..10) {
+                0 => self.one_of("0|-1|x|1e10|20000|0.001|inf"),
+                1..=4 => format!("{}", self.rng.f64() * 10_000.0),
+                _ => format!("{}", self.rng.f64() * 500.0),
+            },
             "any" => return args.push(self.key('?')),
             "lists" | "sets" | "zsets" => {
                 let kind = if name == "sets" { 'e' } else { name.chars().next().unwrap_or('l') };

@@ -185,3 +185,58 @@ pub const CONNECTION: &[Rule] = &[
     (OLD, 1, "NOSUCHCOMMAND <val>+"),
     (OLD, 1, "(OBJECT|CLIENT|CONFIG|MEMORY|LATENCY|SLOWLOG) nosuch <val>"),
 ];
+
+pub const BITS: &[Rule] = &[
+    (OLD, 6, "SETBIT <bits> <bit> (0|1|1|2)"),
+    (OLD, 4, "GETBIT <bits> <bit>"),
+    ((7, 2), 3, "BITCOUNT <bits> [<index> <index> [BYTE|BIT]]"),
+    ((7, 2), 1, "BITCOUNT <any> <index> [<index>] [BYTE|BIT|x]"),
+    ((7, 0), 3, "BITCOUNT b0 <index> <index> [BYTE|BIT]"),
+    ((7, 2), 4, "BITPOS <bits> (0|1) [<index> [<index> [BYTE|BIT]]]"),
+    ((7, 0), 2, "BITPOS b0 (0|1) [<index> [<index> [BYTE|BIT]]]"),
+    (OLD, 4, "BITOP (AND|OR|XOR) <bits> <bits>+"),
+    (OLD, 2, "BITOP NOT <bits> <bits>"),
+    (OLD, 1, "BITOP (AND|NOT|NAND) <any> <any>+"),
+    (OLD, 6, "BITFIELD <bits> (GET <enc> <bit>|SET <enc> <bit> <int>|INCRBY <enc> <bit> <int>|OVERFLOW (WRAP|SAT|FAIL))+"),
+    (OLD, 2, "BITFIELD <bits> (GET <enc> (#0|#1|#3|#x)|INCRBY <enc> (#0|#2) <int>)+"),
+    (OLD, 2, "BITFIELD_RO <bits> (GET <enc> <bit>)+"),
+    (OLD, 1, "BITFIELD_RO <bits> [SET <enc> <bit> <int>|OVERFLOW x]"),
+    (OLD, 2, "SET <bits> <val>"),
+    (OLD, 1, "GET <bits>"),
+];
+
+pub const HLL: &[Rule] = &[
+    (OLD, 6, "PFADD <hll> <elem>+"),
+    (OLD, 3, "PFADD <hll> <nearby>+"),
+    (OLD, 1, "PFADD <hll>"),
+    (OLD, 3, "PFCOUNT <hll>+"),
+    (OLD, 2, "PFMERGE <hll> <hll>+"),
+    (OLD, 4, "GET <hll>"),
+    (OLD, 1, "PFDEBUG (DECODE|ENCODING|x) <hll>"),
+    (OLD, 1, "PFDEBUG TODENSE p1"),
+    (OLD, 1, "(PFADD|PFCOUNT|PFMERGE) <any>+"),
+    (OLD, 1, "SETRANGE p2 <offset> <val>"),
+    (OLD, 1, "DEL <hll>"),
+];
+
+pub const GEO: &[Rule] = &[
+    (OLD, 8, "GEOADD <geo> (<lon> <lat> <elem>)+"),
+    (OLD, 2, "GEOADD <geo> [NX|XX] [CH] (<lon> <lat> <elem>)+"),
+    (OLD, 1, "GEOADD <geo> [NX|XX|CH|x]+ <lon> <lat> <elem>"),
+    (OLD, 2, "GEODIST <geo> <elem> <elem> [<unit>]"),
+    (OLD, 2, "(GEOHASH|GEOPOS) <geo> <elem>+"),
+    ((7, 0), 4, "GEOSEARCH <geo> FROMLONLAT <lon> <lat> BYRADIUS <radius> <unit> [ASC|DESC] [WITHDIST] [WITHHASH] [WITHCOORD]"),
+    ((7, 0), 4, "GEOSEARCH <geo> FROMLONLAT <lon> <lat> BYBOX <radius> <radius> <unit> [WITHDIST] [COUNT <count> ANY]"),
+    (
+        (7, 0),
+        2,
+        "GEOSEARCH <geo> FROMMEMBER <elem> [BYRADIUS <radius> <unit>|BYBOX <radius> <radius> <unit>] (ASC|DESC) [WITHDIST]",
+    ),
+    ((7, 0), 1, "GEOSEARCH <geo> [FROMMEMBER <elem>|FROMLONLAT <lon> <lat>|BYRADIUS <radius> <unit>|ANY|COUNT <count>]+"),
+    ((7, 0), 2, "GEOSEARCHSTORE <zset> <geo> FROMLONLAT <lon> <lat> BYRADIUS <radius> <unit> [STOREDIST]"),
+    ((7, 0), 3, "(GEORADIUS|GEORADIUS_RO) <geo> <lon> <lat> <radius> <unit> [WITHDIST|WITHCOORD|ASC] [COUNT <count>]"),
+    ((7, 0), 2, "(GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO) <geo> <elem> <radius> <unit> [WITHDIST] [STORE <zset>]"),
+    ((7, 0), 1, "GEORADIUS <geo> <lon> <lat> <radius> <unit> [STORE <zset>|STOREDIST <zset>|ANY|COUNT <count>]+"),
+    (OLD, 1, "ZRANGE <geo> 0 -1 WITHSCORES"),
+    (OLD, 1, "DEL <geo>"),
+];

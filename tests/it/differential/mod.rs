@@ -2,7 +2,7 @@
 //!
 //! The oracle is Debian's `redis-server`, or what `REDOUBT_DIFF_ORACLE` names; `REDOUBT_DIFF_SUBJECT` puts another
 //! server in our place, and `REDOUBT_DIFF_FAMILIES` narrows the commands down to some of
-//! `strings,keys,lists,sets,hashes,zsets,connection`. The seeds of the tests are fixed; `random_seeds` draws its own
+//! `strings,keys,lists,sets,hashes,zsets,connection,bits,hll,geo`. The seeds of the tests are fixed; `random_seeds` draws its own
 //! for `REDOUBT_DIFF_SECONDS` and is run by `make fuzz-diff`. A difference is shrunk and printed as the commands
 //! that lead to it; with `REDOUBT_DIFF_COLLECT=N` the run goes on until N different ones are known.
 
@@ -77,22 +77,27 @@ fn run_seeds(setup: &Setup, first_seed: u64) {
 
 #[test]
 fn resp2() {
-    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: false }, 1000);
+    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: false, events: false }, 1000);
 }
 
 #[test]
 fn resp3() {
-    run_seeds(&Setup { protocol: 3, pipeline: 1, tiny: false }, 2000);
+    run_seeds(&Setup { protocol: 3, pipeline: 1, tiny: false, events: false }, 2000);
 }
 
 #[test]
 fn small_thresholds() {
-    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: true }, 3000);
+    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: true, events: false }, 3000);
 }
 
 #[test]
 fn pipelined() {
-    run_seeds(&Setup { protocol: 3, pipeline: 16, tiny: true }, 4000);
+    run_seeds(&Setup { protocol: 3, pipeline: 16, tiny: true, events: false }, 4000);
+}
+
+#[test]
+fn keyspace_events() {
+    run_seeds(&Setup { protocol: 2, pipeline: 1, tiny: true, events: true }, 5000);
 }
 
 #[test]
@@ -106,7 +111,8 @@ fn random_seeds() {
     let mut rng = fastrand::Rng::with_seed(env::var("REDOUBT_DIFF_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(now));
     let (mut rounds, mut reports) = (0, BTreeMap::new());
     while Instant::now() < end && reports.len() < collect {
-        let setup = Setup { protocol: rng.u32(2..4), pipeline: [1, 1, 4, 32][rng.usize(..4)], tiny: rng.bool() };
+        let setup =
+            Setup { protocol: rng.u32(2..4), pipeline: [1, 1, 4, 32][rng.usize(..4)], tiny: rng.bool(), events: rng.bool() };
         let seed = rng.u64(..);
         rounds += 1;
         if let Err(report) = run_seed(&mut pair, &setup, seed) {

@@ -26,6 +26,8 @@ pub struct Setup {
     pub pipeline: usize,
     /// Small thresholds, so that encodings change at once.
     pub tiny: bool,
+    /// Compare keyspace events, too.
+    pub events: bool,
 }
 
 /// Where two servers parted.
@@ -113,6 +115,8 @@ struct Session {
     parked_ids: [i64; 2],
     parked_args: Option<Vec<Vec<u8>>>,
     control: [Client; 2],
+    /// Connections that listen to keyspace events.
+    listeners: Option<[Client; 2]>,
     /// What each connection has queued since MULTI.
     queued: Vec<Vec<Vec<Vec<u8>>>>,
 }
@@ -134,6 +138,7 @@ impl Session {
                 ("hash-max-listpack-value", pick("64", "8"), (6, 0)),
                 ("zset-max-listpack-entries", pick("128", "5"), (6, 0)),
                 ("zset-max-listpack-value", pick("64", "8"), (6, 0)),
+                ("hll-sparse-max-bytes", pick("3000", "60"), (6, 0)),
             ] {
                 let reply = client.call(&["CONFIG", "SET", name, value])?;
                 if reply.is_error() && (side == SUBJECT || pair.version >= since) {
@@ -155,14 +160,24 @@ impl Session {
             parked[side].call(&["HELLO", &setup.protocol.to_string()])?;
             parked_ids[side] = parked[side].call(&["CLIENT", "ID"])?.int().unwrap_or(0);
         }
+        let mut listeners = setup.events.then_some([connect(ORACLE)?, connect(SUBJECT)?]);
+        for side in [ORACLE, SUBJECT] {
+            // Not those of expiry: keys go when each server finds the time.
+            let classes = if setup.events { "KEg$lshztdnm" } else { "" };
+            control[side].call(&["CONFIG", "SET", "notify-keyspace-events", classes])?;
+            if let Some(listeners) = &mut listeners {
+                listeners[side].call(&["PSUBSCRIBE", "__key*"])?;
+            }
+        }
         let queued = vec![Vec::new(); CLIENTS];
         let (version, pipeline) = (pair.version, setup.pipeline.max(1));
-        Ok(Session { version, pipeline, clients, parked, parked_ids, parked_args: None, control, queued })
+        Ok(Session { version, pipeline, clients, parked, parked_ids, parked_args: None, control, listeners, queued })
     }
 
     fn run(&mut self, steps: &[Step]) -> Result<(), Difference> {
         let (mut at, mut looked) = (0, 0);
         while at < steps.len() {
+            let began = at;
             let done = match &steps[at] {
                 Step::Pause { millis } => {
                     sleep(Duration::from_millis(*millis));
@@ -185,6 +200,7 @@ impl Session {
                 }
             };
             done.map_err(|(at, what)| Difference { at, what })?;
+            self.compare_events(&steps[began..at]).map_err(|what| Difference { at: at - 1, what })?;
             let waits = matches!(steps.get(at), Some(Step::Pause { .. }));
             if (at - looked >= STATE_EVERY || at == steps.len()) && !waits {
                 looked = at;
@@ -434,6 +450,30 @@ impl Session {
             return Ok(());
         }
         Err(format!("blocked in {}\n  oracle:  {:?}\n  subject: {:?}", show(&args), replies[ORACLE], replies[SUBJECT]))
+    }
+
+    /// Compare the events of the last steps.
+    fn compare_events(&mut self, steps: &[Step]) -> Result<(), String> {
+        let Some(listeners) = &mut self.listeners else { return Ok(()) };
+        let mut events = [Vec::new(), Vec::new()];
+        for (side, listener) in listeners.iter_mut().enumerate() {
+            listener.send(&["PING"]).map_err(|error| lost(side, &error))?;
+            loop {
+                let message = listener.read().map_err(|error| lost(side, &error))?.elements();
+                let [_, _, channel, text] = message.as_slice() else { break };
+                events[side].push(format!("{} {}", channel.text(), text.text()));
+            }
+        }
+        let requests: Vec<&[Vec<u8>]> = steps
+            .iter()
+            .filter_map(|step| if let Step::Send { args, .. } = step { Some(args.as_slice()) } else { None })
+            .collect();
+        if !compare::same_events(&requests, &events) {
+            let [oracle, subject] = events.map(|events| events.join(", "));
+            let last = requests.last().copied().unwrap_or_default();
+            return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(last)));
+        }
+        Ok(())
     }
 
     /// Compare every key of every database.

@@ -1,12 +1,13 @@
 //! DEBUG: a look inside, and switches, for tests.
 //!
 //! [`TABLE`] names every subcommand with how many arguments it takes. [`object`] looks at keys, [`digest`] hashes them,
-//! [`protocol`] answers with every type of reply, [`switches`] turns things off and on, [`death`] ends the process.
+//! [`mod@reload`] writes a snapshot and reads it back, [`protocol`] answers with every type of reply, [`switches`] turns things off and on, [`death`] ends the process.
 
 mod death;
 mod digest;
 mod object;
 mod protocol;
+mod reload;
 mod switches;
 
 use crate::dispatch::flags::Flag::*;
@@ -37,7 +38,7 @@ const fn sub(name: &'static str, min: usize, max: usize, run: ServerHandler) -> 
 }
 
 static TABLE: [Sub; 44] = [
-    sub("AOF-FLUSH-SLEEP", 1, 1, switches::number_accepted),
+    sub("AOF-FLUSH-SLEEP", 1, 1, switches::aof_flush_sleep),
     sub("ASSERT", 0, 0, death::assert),
     sub("CHANGE-REPL-ID", 0, 0, switches::change_repl_id),
     sub("CLIENT-EVICTION", 0, 0, switches::client_eviction),
@@ -53,7 +54,7 @@ static TABLE: [Sub; 44] = [
     sub("HTSTATS-KEY", 1, 2, object::htstats_key),
     sub("LEAK", 1, 1, switches::leak),
     sub("LISTPACK", 1, 1, object::listpack),
-    sub("LOADAOF", 0, 0, no_persistence),
+    sub("LOADAOF", 0, 0, switches::load_aof),
     sub("LOG", 1, 1, switches::log),
     sub("MALLCTL", 1, 2, switches::mallctl),
     sub("MALLCTL-STR", 1, 2, switches::mallctl_str),
@@ -66,7 +67,7 @@ static TABLE: [Sub; 44] = [
     sub("PROTOCOL", 1, 1, protocol::protocol),
     sub("QUICKLIST", 1, 2, object::quicklist),
     sub("QUICKLIST-PACKED-THRESHOLD", 1, 1, switches::packed_threshold),
-    sub("RELOAD", 0, usize::MAX, no_persistence),
+    sub("RELOAD", 0, usize::MAX, reload::reload),
     sub("REPL-PAUSE", 1, 1, accepted),
     sub("REPLICATE", 1, usize::MAX, switches::replicate),
     sub("REPLYBUFFER", 2, 2, switches::reply_buffer),
@@ -75,8 +76,8 @@ static TABLE: [Sub; 44] = [
     sub("SDSLEN", 1, 1, object::sdslen),
     sub("SEGFAULT", 0, 0, death::segfault),
     sub("SET-ACTIVE-EXPIRE", 1, 1, switches::active_expire),
-    sub("SET-DISABLE-DENY-SCRIPTS", 1, 1, switches::number_accepted),
-    sub("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, switches::number_accepted),
+    sub("SET-DISABLE-DENY-SCRIPTS", 1, 1, switches::scripts_may_all),
+    sub("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, switches::skip_checksums),
     sub("SLEEP", 1, 1, switches::sleep),
     sub("STRINGMATCH-LEN", 2, 2, switches::stringmatch_len),
     sub("STRINGMATCH-TEST", 0, 0, switches::stringmatch_test),
@@ -117,10 +118,6 @@ fn accepted(ctx: &mut Ctx<'_>) -> CmdResult {
 
 fn no_cluster(_ctx: &mut Ctx<'_>) -> CmdResult {
     Err(CmdError::text("ERR Debug option only available for cluster mode enabled setup!"))
-}
-
-fn no_persistence(_ctx: &mut Ctx<'_>) -> CmdResult {
-    Err(CmdError::text("ERR this server has no persistence"))
 }
 
 fn help(ctx: &mut Ctx<'_>) -> CmdResult {

@@ -35,12 +35,16 @@ pub fn pause_cron(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
+pub fn skip_checksums(ctx: &mut Ctx<'_>) -> CmdResult {
+    ctx.server.env.skip_checksums = loose_integer_at(ctx.args, 2) != 0;
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
 /// Stops the tables from moving elements that need not be moved.
 pub fn dict_resizing(ctx: &mut Ctx<'_>) -> CmdResult {
-    let frozen = loose_integer_at(ctx.args, 2) == 0;
-    for db in &mut ctx.server.dbs {
-        db.set_frozen(frozen);
-    }
+    ctx.server.resizing_disabled = loose_integer_at(ctx.args, 2) == 0;
+    ctx.server.settle_tables();
     ctx.reply.ok();
     Ok(Flow::Done)
 }
@@ -66,6 +70,31 @@ pub fn reply_buffer(ctx: &mut Ctx<'_>) -> CmdResult {
     } else if !args.is(2, "RESIZING") {
         return Err(unknown(args));
     }
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Sleeps so many us behind each write of the append only file.
+pub fn aof_flush_sleep(ctx: &mut Ctx<'_>) -> CmdResult {
+    let us = super::integer_at(ctx.args, 2)?;
+    ctx.server.aof.flush_sleep_us = u64::try_from(us).unwrap_or(0);
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Throws the dataset away and loads the append only file.
+pub fn load_aof(ctx: &mut Ctx<'_>) -> CmdResult {
+    if ctx.server.reload_aof().is_err() {
+        return Err(CmdError::text("ERR Error trying to load the AOF files, check server logs."));
+    }
+    log::warn!("Append Only File loaded by DEBUG LOADAOF");
+    ctx.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// Lets scripts call what is not for scripts.
+pub fn scripts_may_all(ctx: &mut Ctx<'_>) -> CmdResult {
+    ctx.server.scripts.all_commands = loose_integer_at(ctx.args, 2) != 0;
     ctx.reply.ok();
     Ok(Flow::Done)
 }

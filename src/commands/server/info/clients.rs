@@ -12,8 +12,8 @@ pub fn clients(server: &mut Server, out: &mut Report) {
     out.field("client_recent_max_input_buffer", recent_input);
     out.field("client_recent_max_output_buffer", recent_output);
     out.field("blocked_clients", server.blocked.len + server.net.postponed.len());
-    out.field("tracking_clients", 0);
-    out.field("pubsub_clients", 0);
+    out.field("tracking_clients", server.tracked.clients);
+    out.field("pubsub_clients", server.pubsub.clients);
     out.field("watching_clients", server.watches.clients);
     out.field("clients_in_timeout_table", server.blocked.timeout_count());
     out.field("total_watched_keys", server.watches.key_count());
