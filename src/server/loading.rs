@@ -118,7 +118,6 @@ impl Server {
             }
         };
         self.begin_loading(file.len().unwrap_or(0));
-        self.snapshots.functions.clear();
         let outcome = load::load(self, file, how);
         let started_ns = self.loading.as_ref().map_or(0, |loading| loading.started_ns);
         self.end_loading();

@@ -50,6 +50,7 @@ use crate::persist::child::Children;
 use crate::persist::snapshots::Snapshots;
 use crate::pubsub::PubSub;
 use crate::pubsub::tracking::Tracked;
+use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -138,6 +139,7 @@ pub struct Server {
     pub cron: cron::Cron,
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
+    pub scripts: Scripts,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
     pub aof: Aof,
@@ -181,6 +183,7 @@ impl Server {
             cron: cron::Cron::default(),
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
+            scripts: Scripts::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
             aof: Aof::default(),
@@ -241,6 +244,7 @@ impl Server {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
+            || self.scripts.is_busy()
             || self.loading.is_some()
             || self.disk_error().is_some()
             || self.env.config.cluster_compatibility_sample_ratio_percent != 0;

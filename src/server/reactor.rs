@@ -71,18 +71,17 @@ impl Server {
     }
 
     /// Hands the kernel's news on.
-    pub(super) fn take_events(&mut self, events: &Events, signals: Option<&Signals>) {
+    pub fn take_events(&mut self, events: &Events, signals: Option<&Signals>) {
         for listener in std::mem::take(&mut self.net.to_accept) {
             self.accept(listener);
         }
         for event in events.iter() {
             match event.token().0 {
                 _ if event.token() == WAKER => {}
-                _ if event.token() == SIGNALS => {
-                    if let Some(signals) = signals {
-                        self.take_signal(signals);
-                    }
-                }
+                _ if event.token() == SIGNALS => match signals {
+                    Some(signals) => self.take_signal(signals),
+                    None => self.shutdown.signal_waits = true,
+                },
                 _ if event.token() == child::TOKEN => self.look_after_child(),
                 token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                 slot => {

@@ -214,6 +214,9 @@ impl Turn {
             return used;
         }
         let (own, pos, end) = if kept > 0 { (Some(own), 0, kept + n) } else { (None, used, used + n) };
+        if let Some(client) = server.clients.get_mut(id) {
+            client.flags |= ClientFlags::IN_HAND;
+        }
         self.sources.push(Source { client: id, own, partial, pos, end, stopped: false });
         if kept > 0 { used } else { used + n }
     }
@@ -381,6 +384,7 @@ fn end_of(request: &Request, requests: &[Request], parsed_to: usize) -> usize {
 fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
     let id = source.client;
     let Some(client) = server.clients.get_mut(id) else { return };
+    client.flags -= ClientFlags::IN_HAND;
     if client.is_closing() {
         return;
     }

@@ -91,6 +91,8 @@ fn share(part: usize, whole: usize) -> f64 {
 fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
     let usage = Usage::of(ctx.server);
     let alloc = usage.allocator;
+    let scripts = &ctx.server.scripts;
+    let (eval_vm, functions_vm) = scripts.vm_bytes();
     let reply = &mut *ctx.reply;
     let tables = usage.databases.iter().map(|(_, table, expiries)| table + expiries).sum();
     reply.map(33 + usage.databases.len());
@@ -104,9 +106,9 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
         ("clients.normal", usage.clients),
         ("cluster.links", 0),
         ("aof.buffer", usage.log_buffer),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
-        ("script.VMs", 0),
+        ("lua.caches", scripts.cache.mem_bytes()),
+        ("functions.caches", scripts.libraries.mem_bytes()),
+        ("script.VMs", eval_vm + functions_vm),
     ] {
         count(reply, name, bytes);
     }

@@ -1,0 +1,30 @@
+//! Source to bytecode. Bytecode is trusted blindly by the interpreter, so it is a type of its own that only this file makes.
+
+use mlua::chunk::Compiler;
+
+/// Compiled code.
+pub struct Code(Vec<u8>);
+
+impl Code {
+    /// What the interpreter loads.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Compiles a text. A text that does not compile yields code all the same: loading it reports the error, with its place.
+///
+/// `KEYS` and `ARGV` change from run to run, so they are never resolved when loading. `tostring` is not a builtin here: it prints
+/// numbers as 5.1 did.
+pub fn compile(source: &[u8]) -> Result<Code, Vec<u8>> {
+    let compiler = Compiler::new()
+        .set_optimization_level(2)
+        .set_debug_level(1)
+        .set_mutable_globals(["KEYS", "ARGV"])
+        .set_disabled_builtins(["tostring"]);
+    match compiler.compile(source) {
+        Ok(code) => Ok(Code(code)),
+        Err(mlua::Error::SyntaxError { message, .. }) => Err(message.into_bytes()),
+        Err(error) => Err(error.to_string().into_bytes()),
+    }
+}
