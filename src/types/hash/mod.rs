@@ -16,6 +16,7 @@ use super::item::{Field, Name};
 use super::items::{Items, all_distinct, select};
 use crate::encoding::listpack::{Elem, Listpack, Pos};
 use crate::keyspace::table::Stats;
+use crate::sys::defrag::Mover;
 pub use iter::Iter;
 
 /// The largest hash that stays a listpack.
@@ -96,6 +97,23 @@ impl Hash {
         match &self.0 {
             Repr::Listpack(list) => list.alloc_bytes(),
             Repr::Table(items) => size_of::<Items<true>>() + items.mem_bytes(),
+        }
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. The cursor holds whatever
+    /// changes in between.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match &mut self.0 {
+            Repr::Listpack(list) => {
+                list.defrag(mover);
+                0
+            }
+            Repr::Table(items) => {
+                if cursor == 0 {
+                    mover.boxed(items);
+                }
+                items.defrag(cursor, mover)
+            }
         }
     }
 
