@@ -24,8 +24,59 @@ pub enum Kind {
     Shard,
 }
 
-/// The clients that listen to a name.
-pub type Subscribers = BTreeSet<ClientId>;
+/// The clients that listen to a name. Most names have one listener, which takes no memory of its own.
+pub enum Subscribers {
+    Few(Option<ClientId>),
+    Many(Box<BTreeSet<ClientId>>),
+}
+
+impl Default for Subscribers {
+    fn default() -> Self {
+        Subscribers::Few(None)
+    }
+}
+
+impl Subscribers {
+    pub fn len(&self) -> usize {
+        match self {
+            Subscribers::Few(one) => usize::from(one.is_some()),
+            Subscribers::Many(all) => all.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &ClientId> {
+        let (one, many) = match self {
+            Subscribers::Few(one) => (one.as_ref(), None),
+            Subscribers::Many(all) => (None, Some(all)),
+        };
+        one.into_iter().chain(many.into_iter().flat_map(|all| all.iter()))
+    }
+
+    fn insert(&mut self, id: ClientId) {
+        match self {
+            Subscribers::Few(Some(one)) if *one != id => *self = Subscribers::Many(Box::new(BTreeSet::from([*one, id]))),
+            Subscribers::Few(one) => *one = Some(id),
+            Subscribers::Many(all) => drop(all.insert(id)),
+        }
+    }
+
+    fn remove(&mut self, id: ClientId) {
+        match self {
+            Subscribers::Few(one) => *one = one.filter(|one| *one != id),
+            Subscribers::Many(all) => {
+                all.remove(&id);
+                if all.len() <= 1 {
+                    *self = Subscribers::Few(all.first().copied());
+                }
+            }
+        }
+    }
+}
 
 /// Everything that is listened to.
 #[derive(Default)]
@@ -103,7 +154,7 @@ impl PubSub {
             Kind::Shard => self.shards.remove(name),
         };
         let Some(subscribers) = subscribers else { return };
-        for id in &subscribers {
+        for id in subscribers.iter() {
             if let Some(client) = clients.get_mut(*id) {
                 client.extra_mut().subscriptions.names[kind as usize].replace(Rc::clone(&fresh));
             }
@@ -122,7 +173,7 @@ impl PubSub {
             Kind::Shard => self.shards.get_mut(name),
         };
         let Some(subscribers) = subscribers else { return };
-        subscribers.remove(&id);
+        subscribers.remove(id);
         if !subscribers.is_empty() {
             return;
         }

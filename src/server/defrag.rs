@@ -32,8 +32,8 @@ use crate::sys::memory::{AllocatorStats, allocator_stats};
 const SLICE_NS: u64 = 500_000;
 /// The most credit that builds up while slices cannot be had.
 const CREDIT_MAX_NS: i64 = 5_000_000;
-/// The same while data are being loaded, when turns come rarely.
-const CREDIT_LOADING_MAX_NS: i64 = 20_000_000;
+/// How long slices are taken one after the other while data are being loaded, when turns come rarely.
+const SLICES_LOADING_NS: u64 = 25_000_000;
 /// How long one look at the allocator's classes is good for.
 const LOOK_NS: u64 = 10_000_000;
 /// How often fragmentation is measured in a run, and without one.
@@ -49,6 +49,8 @@ enum Stage {
     /// The big values of the bucket before the cursor.
     Values,
     Expiries,
+    /// Those of elements.
+    ElemExpiries,
 }
 
 /// How far a run has got.
@@ -267,8 +269,13 @@ impl Server {
     /// The same between two parts of a file that is being loaded.
     pub fn continue_defrag_loading(&mut self) {
         self.consider_defrag();
-        if self.defrag.percent != 0 {
-            self.defrag_slice(CREDIT_LOADING_MAX_NS, CREDIT_LOADING_MAX_NS as u64);
+        let began_ns = self.clock.now_ns;
+        while self.defrag.percent != 0 && !self.has_child() {
+            self.defrag_slice(SLICES_LOADING_NS as i64, SLICES_LOADING_NS);
+            // Each slice earns a part of the next.
+            if self.defrag.credit_ns <= 0 || self.clock.now_ns >= began_ns + SLICES_LOADING_NS {
+                break;
+            }
         }
     }
 
@@ -299,7 +306,7 @@ impl Server {
         match (stage, self.dbs.get_mut(db)) {
             (Stage::Keys, Some(data)) => self.defrag.keys_step(data, max_fields),
             (Stage::Values, Some(data)) => self.defrag.values_step(data),
-            (Stage::Expiries, Some(data)) => self.defrag.expiries_step(data),
+            (Stage::Expiries | Stage::ElemExpiries, Some(data)) => self.defrag.expiries_step(data),
             (_, None) => {
                 let Place { cursor, .. } = self.defrag.place;
                 self.defrag.place.cursor = self.defrag_subscriptions(cursor, max_fields);
@@ -384,10 +391,17 @@ impl Defrag {
     }
 
     fn expiries_step(&mut self, data: &mut Database) {
-        self.place.cursor = data.defrag_expiries(self.place.cursor, &mut self.mover);
-        if self.place.cursor == 0 {
-            self.place = Place { db: self.place.db + 1, ..START };
-        }
+        let Place { db, stage, cursor } = self.place;
+        self.place = match stage {
+            Stage::Expiries => match data.defrag_expiries(cursor, &mut self.mover) {
+                0 => Place { db, stage: Stage::ElemExpiries, cursor: 0 },
+                cursor => Place { db, stage, cursor },
+            },
+            _ => match data.defrag_elem_expiries(cursor, &mut self.mover) {
+                0 => Place { db: db + 1, ..START },
+                cursor => Place { db, stage, cursor },
+            },
+        };
     }
 }
 
@@ -414,6 +428,8 @@ mod tests {
             s.run(&format!("SADD some:{} {i} x{}", i % 700, i % 7));
             s.run(&format!("RPUSH short:{} {i}", i % 700));
             s.run(&format!("PEXPIRE int:{i} {}", 100_000 + i * 1000));
+            s.run(&format!("HPEXPIRE hash {} FIELDS 1 f{i}", 100_000 + i * 1000));
+            s.run(&format!("HPEXPIRE small:{} {} FIELDS 1 f{i}", i % 700, 100_000 + i * 1000));
         }
         s.run("SELECT 9");
         s.run("SET elsewhere v");
@@ -431,9 +447,14 @@ mod tests {
         let digest = s.run("DEBUG DIGEST");
         let seen = |s: &mut Session| {
             let mut all = Vec::new();
-            for line in
-                ["HGETALL hash", "ZRANGE zset 0 -1 WITHSCORES", "LRANGE list 0 -1", "PTTL int:77", "ZRANK zset member:777"]
-            {
+            for line in [
+                "HGETALL hash",
+                "ZRANGE zset 0 -1 WITHSCORES",
+                "LRANGE list 0 -1",
+                "PTTL int:77",
+                "HPTTL hash FIELDS 2 f7 f77",
+                "ZRANK zset member:777",
+            ] {
                 all.push(s.run(line));
             }
             all

@@ -8,3 +8,4 @@ mod integers;
 mod protocol;
 mod server;
 mod signals;
+mod snapshots;

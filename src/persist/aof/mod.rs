@@ -167,7 +167,10 @@ pub fn path(config: &Config, name: &[u8]) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod feeding {
     use super::*;
 
     fn fed(units: &[(&[(usize, &str)], bool)]) -> String {
