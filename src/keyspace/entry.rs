@@ -30,7 +30,7 @@ use super::table::{Slot, TagPtr};
 use super::value::{BigStr, Ref, RefMut, Type, Value};
 use crate::encoding::blob::good_size;
 use crate::sys::defrag::Mover;
-use crate::types::{Hash, List, Set, Zset};
+use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The longest string kept in the entry itself, in bytes.
 pub const EMBED_MAX: usize = 1024;
@@ -54,6 +54,7 @@ enum Form {
     Set,
     Zset,
     Hash,
+    Stream,
 }
 
 /// Bytes a length takes: one, or five.
@@ -64,9 +65,9 @@ const fn len_bytes(len: usize) -> usize {
 
 const _: () = assert!(size_of::<BigStr>() == 8);
 const _: () = assert!(size_of::<List>() <= 16 && size_of::<Set>() <= 16);
-const _: () = assert!(size_of::<Zset>() <= 16 && size_of::<Hash>() <= 16);
+const _: () = assert!(size_of::<Zset>() <= 16 && size_of::<Hash>() <= 16 && size_of::<Stream>() <= 16);
 const _: () = assert!(align_of::<List>() <= 8 && align_of::<Set>() <= 8);
-const _: () = assert!(align_of::<Zset>() <= 8 && align_of::<Hash>() <= 8);
+const _: () = assert!(align_of::<Zset>() <= 8 && align_of::<Hash>() <= 8 && align_of::<Stream>() <= 8);
 
 /// A key and its value. See the file's head for the layout.
 #[repr(transparent)]
@@ -83,6 +84,7 @@ const _: fn() = || {
     send::<Set>();
     send::<Zset>();
     send::<Hash>();
+    send::<Stream>();
 };
 
 /// Where the parts of an entry lie, in bytes from its start.
@@ -122,6 +124,7 @@ impl Shape {
             Form::Set => size_of::<Set>(),
             Form::Zset => size_of::<Zset>(),
             Form::Hash => size_of::<Hash>(),
+            Form::Stream => size_of::<Stream>(),
         }
     }
 
@@ -180,6 +183,7 @@ impl Entry {
             Value::Set(set) => Entry::with_payload(key, Form::Set, set, expiry_ms),
             Value::Zset(zset) => Entry::with_payload(key, Form::Zset, zset, expiry_ms),
             Value::Hash(hash) => Entry::with_payload(key, Form::Hash, hash, expiry_ms),
+            Value::Stream(stream) => Entry::with_payload(key, Form::Stream, stream, expiry_ms),
         }
     }
 
@@ -241,7 +245,8 @@ impl Entry {
             3 => Form::List,
             4 => Form::Set,
             5 => Form::Zset,
-            _ => Form::Hash,
+            6 => Form::Hash,
+            _ => Form::Stream,
         }
     }
 
@@ -310,6 +315,7 @@ impl Entry {
             Form::Set => Type::Set,
             Form::Zset => Type::Zset,
             Form::Hash => Type::Hash,
+            Form::Stream => Type::Stream,
         }
     }
 
@@ -331,6 +337,7 @@ impl Entry {
                 Form::Set => Ref::Set(&*payload.cast::<Set>()),
                 Form::Zset => Ref::Zset(&*payload.cast::<Zset>()),
                 Form::Hash => Ref::Hash(&*payload.cast::<Hash>()),
+                Form::Stream => Ref::Stream(&*payload.cast::<Stream>()),
             }
         }
     }
@@ -348,6 +355,7 @@ impl Entry {
                 Form::Set => RefMut::Set(&mut *payload.cast::<Set>()),
                 Form::Zset => RefMut::Zset(&mut *payload.cast::<Zset>()),
                 Form::Hash => RefMut::Hash(&mut *payload.cast::<Hash>()),
+                Form::Stream => RefMut::Stream(&mut *payload.cast::<Stream>()),
             }
         }
     }
@@ -452,6 +460,7 @@ impl Entry {
                 Form::Set => Value::Set(payload.cast::<Set>().read()),
                 Form::Zset => Value::Zset(payload.cast::<Zset>().read()),
                 Form::Hash => Value::Hash(payload.cast::<Hash>().read()),
+                Form::Stream => Value::Stream(payload.cast::<Stream>().read()),
             };
             dealloc(this.0.get().as_ptr(), shape.layout());
             value
@@ -478,6 +487,7 @@ impl Entry {
             RefMut::Set(set) => set.defrag(cursor, mover),
             RefMut::Zset(zset) => zset.defrag(cursor, mover),
             RefMut::Hash(hash) => hash.defrag(cursor, mover),
+            RefMut::Stream(stream) => stream.defrag(cursor, mover),
         }
     }
 
@@ -510,6 +520,7 @@ impl Drop for Entry {
                 Form::Set => ptr::drop_in_place(payload.cast::<Set>()),
                 Form::Zset => ptr::drop_in_place(payload.cast::<Zset>()),
                 Form::Hash => ptr::drop_in_place(payload.cast::<Hash>()),
+                Form::Stream => ptr::drop_in_place(payload.cast::<Stream>()),
             }
             dealloc(self.0.get().as_ptr(), shape.layout());
         }

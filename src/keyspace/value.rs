@@ -2,7 +2,7 @@
 
 use crate::encoding::blob::{Blob, HEADER_BYTES};
 use crate::sys::defrag::Mover;
-use crate::types::{Hash, List, Set, Zset};
+use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,10 +13,11 @@ pub enum Type {
     Set,
     Zset,
     Hash,
+    Stream,
 }
 
 impl Type {
-    pub const ALL: [Type; 5] = [Type::String, Type::List, Type::Set, Type::Zset, Type::Hash];
+    pub const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::Zset, Type::Hash, Type::Stream];
 
     /// The word that TYPE answers and SCAN's TYPE option takes.
     pub const fn name(self) -> &'static str {
@@ -26,6 +27,7 @@ impl Type {
             Type::Set => "set",
             Type::Zset => "zset",
             Type::Hash => "hash",
+            Type::Stream => "stream",
         }
     }
 }
@@ -87,6 +89,7 @@ pub enum Value {
     Set(Set),
     Zset(Zset),
     Hash(Hash),
+    Stream(Stream),
 }
 
 /// A value in its entry, read only.
@@ -98,6 +101,7 @@ pub enum Ref<'a> {
     Set(&'a Set),
     Zset(&'a Zset),
     Hash(&'a Hash),
+    Stream(&'a Stream),
 }
 
 /// A value in its entry, to be changed. Strings are changed through the database, which may have to move them.
@@ -107,6 +111,7 @@ pub enum RefMut<'a> {
     Set(&'a mut Set),
     Zset(&'a mut Zset),
     Hash(&'a mut Hash),
+    Stream(&'a mut Stream),
 }
 
 /// The longest string of which OBJECT ENCODING says `embstr`.
@@ -121,6 +126,7 @@ impl Ref<'_> {
             Ref::Set(_) => Type::Set,
             Ref::Zset(_) => Type::Zset,
             Ref::Hash(_) => Type::Hash,
+            Ref::Stream(_) => Type::Stream,
         }
     }
 
@@ -134,6 +140,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.encoding(),
             Ref::Zset(zset) => zset.encoding(),
             Ref::Hash(hash) => hash.encoding(),
+            Ref::Stream(stream) => stream.encoding(),
         }
     }
 
@@ -146,6 +153,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.len(),
             Ref::Zset(zset) => zset.len(),
             Ref::Hash(hash) => hash.len(),
+            Ref::Stream(stream) => stream.len(),
         }
     }
 
@@ -164,6 +172,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.mem_bytes(),
             Ref::Zset(zset) => zset.mem_bytes(),
             Ref::Hash(hash) => hash.mem_bytes(),
+            Ref::Stream(stream) => stream.mem_bytes(),
         }
     }
 
@@ -176,6 +185,7 @@ impl Ref<'_> {
             Ref::Set(set) => Value::Set((*set).clone()),
             Ref::Zset(zset) => Value::Zset((*zset).clone()),
             Ref::Hash(hash) => Value::Hash((*hash).clone()),
+            Ref::Stream(stream) => Value::Stream((*stream).clone()),
         }
     }
 }
@@ -233,3 +243,4 @@ typed!(Hash
         Hash::next_expiry_ms(self)
     }
 );
+typed!(Stream);

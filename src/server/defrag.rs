@@ -10,6 +10,7 @@
 //!             index of expiries, leaf by leaf
 //! database 1: …
 //! subscriptions: some names at a time
+//! the slow log, entry by entry
 //! ```
 //!
 //! Steps are taken in slices of half a millisecond, between two turns of the loop. How much of the time they take together is
@@ -36,9 +37,8 @@ const CREDIT_MAX_NS: i64 = 5_000_000;
 const SLICES_LOADING_NS: u64 = 25_000_000;
 /// How long one look at the allocator's classes is good for.
 const LOOK_NS: u64 = 10_000_000;
-/// How often fragmentation is measured in a run, and without one.
+/// How often fragmentation is measured.
 const MEASURE_NS: u64 = 100_000_000;
-const MEASURE_IDLE_NS: u64 = 1_000_000_000;
 /// How long it rests when a whole run has moved nothing although memory is fragmented: what is left cannot be moved.
 const BARREN_REST_NS: u64 = 10_000_000_000;
 
@@ -51,6 +51,8 @@ enum Stage {
     Expiries,
     /// Those of elements.
     ElemExpiries,
+    /// Last of all; `db` is beyond the last database.
+    SlowLog,
 }
 
 /// How far a run has got.
@@ -229,8 +231,7 @@ impl Server {
             return;
         }
         let defrag = &mut self.defrag;
-        let wait_ns = if defrag.percent == 0 { MEASURE_IDLE_NS } else { MEASURE_NS };
-        defrag.measure_ns = now_ns + wait_ns;
+        defrag.measure_ns = now_ns + MEASURE_NS;
         let reconfigured = std::mem::take(&mut defrag.reconfigured);
         let percent = self.deserved_share(&allocator_stats());
         let defrag = &mut self.defrag;
@@ -302,16 +303,21 @@ impl Server {
     /// Goes on by the least that can be done in one go.
     fn defrag_step(&mut self) {
         let max_fields = usize::try_from(self.env.config.active_defrag_max_scan_fields).unwrap_or(usize::MAX);
-        let Place { db, stage, .. } = self.defrag.place;
+        let Place { db, stage, cursor } = self.defrag.place;
         match (stage, self.dbs.get_mut(db)) {
             (Stage::Keys, Some(data)) => self.defrag.keys_step(data, max_fields),
             (Stage::Values, Some(data)) => self.defrag.values_step(data),
             (Stage::Expiries | Stage::ElemExpiries, Some(data)) => self.defrag.expiries_step(data),
-            (_, None) => {
-                let Place { cursor, .. } = self.defrag.place;
-                self.defrag.place.cursor = self.defrag_subscriptions(cursor, max_fields);
+            (Stage::SlowLog, _) => {
+                self.defrag.place.cursor = self.slowlog.defrag(cursor as usize, &mut self.defrag.mover) as u64;
                 if self.defrag.place.cursor == 0 {
                     self.end_defrag_pass();
+                }
+            }
+            (_, None) => {
+                self.defrag.place.cursor = self.defrag_subscriptions(cursor, max_fields);
+                if self.defrag.place.cursor == 0 {
+                    self.defrag.place.stage = Stage::SlowLog;
                 }
             }
         }
@@ -343,7 +349,7 @@ impl Server {
             }
             deserved => {
                 self.defrag.stop(now_ns);
-                self.defrag.measure_ns = now_ns + if deserved.is_some() { BARREN_REST_NS } else { MEASURE_IDLE_NS };
+                self.defrag.measure_ns = now_ns + if deserved.is_some() { BARREN_REST_NS } else { MEASURE_NS };
             }
         }
     }
@@ -434,6 +440,17 @@ mod tests {
         s.run("SELECT 9");
         s.run("SET elsewhere v");
         s.run("SELECT 0");
+        for i in 0..5000 {
+            s.run(&format!("XADD stream {}-1 f{i} {}", i + 1, "v".repeat(i % 50)));
+        }
+        for group in 0..3 {
+            s.run(&format!("XGROUP CREATE stream g{group} 0"));
+            for consumer in 0..3 {
+                s.run(&format!("XREADGROUP GROUP g{group} c{consumer} COUNT 700 STREAMS stream >"));
+            }
+        }
+        s.run("CONFIG SET slowlog-log-slower-than 0");
+        s.run("ECHO x");
         let mut subscriber = Vec::new();
         for i in 0..5 {
             let id = s.connect();
@@ -454,6 +471,8 @@ mod tests {
                 "PTTL int:77",
                 "HPTTL hash FIELDS 2 f7 f77",
                 "ZRANK zset member:777",
+                "XRANGE stream - +",
+                "XINFO STREAM stream FULL COUNT 0",
             ] {
                 all.push(s.run(line));
             }
