@@ -127,6 +127,9 @@ const HISTORY: [&str; 16] = [
 ];
 
 fn digest(server: &Server) -> String {
+    while server.info("loading") != "0" {
+        thread::sleep(Duration::from_millis(5));
+    }
     server.client().run("DEBUG DIGEST").text()
 }
 
