@@ -112,6 +112,11 @@ impl Aof {
         self.buf.len()
     }
 
+    /// What waits to be written.
+    pub fn pending(&self) -> &[u8] {
+        &self.buf
+    }
+
     /// What the buffer takes.
     pub fn buffer_bytes(&self) -> usize {
         self.buf.capacity()
