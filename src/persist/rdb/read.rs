@@ -6,6 +6,7 @@
 
 use super::format::{Family, kind, node};
 use super::source::{Error, Source, TextHead, expand};
+use super::streams;
 use crate::commands::{hashes, lists, sets, zsets};
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::{Elem, Listpack};
@@ -124,7 +125,7 @@ impl Reading {
                 set.map(Value::Set).ok_or(Error::corrupt("Set listpack with dup elements"))
             }
             kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
-                Err(Error::unsupported("it holds a stream, a type that this server does not have"))
+                streams::read(source, kind).map(Value::Stream)
             }
             kind::MODULE_PRE_GA | kind::MODULE_2 => self.module(source),
             kind::HASH_TTL_PRE_GA if self.family == Family::Valkey => self.hash_with_times(source, Times::Behind),

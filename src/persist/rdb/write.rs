@@ -9,6 +9,7 @@
 use std::io::{self, Write};
 
 use super::format::{self, kind, node, op};
+use super::streams;
 use crate::encoding::listpack::Elem;
 use crate::encoding::lzf;
 use crate::encoding::quicklist::NodeView;
@@ -263,6 +264,7 @@ impl<W: Write> Writer<W> {
             Ref::Set(set) => self.set(set),
             Ref::Zset(zset) => self.zset(zset),
             Ref::Hash(hash) => self.hash(hash),
+            Ref::Stream(stream) => streams::write(self, stream),
         }
     }
 
@@ -348,5 +350,6 @@ fn kind_of(value: Ref<'_>) -> u8 {
         Ref::Hash(hash) if hash.as_listpack().is_some() => kind::HASH_LISTPACK,
         Ref::Hash(hash) if hash.next_expiry_ms().is_some() => kind::HASH_TTL,
         Ref::Hash(_) => kind::HASH,
+        Ref::Stream(stream) => streams::kind_of(stream),
     }
 }

@@ -139,6 +139,7 @@ impl Session {
                 ("zset-max-listpack-entries", pick("128", "5"), (6, 0)),
                 ("zset-max-listpack-value", pick("64", "8"), (6, 0)),
                 ("hll-sparse-max-bytes", pick("3000", "60"), (6, 0)),
+                ("stream-node-max-entries", pick("100", "3"), (6, 0)),
             ] {
                 let reply = client.call(&["CONFIG", "SET", name, value])?;
                 if reply.is_error() && (side == SUBJECT || pair.version >= since) {
@@ -177,6 +178,7 @@ impl Session {
     fn run(&mut self, steps: &[Step]) -> Result<(), Difference> {
         let (mut at, mut looked) = (0, 0);
         while at < steps.len() {
+            let began = at;
             let done = match &steps[at] {
                 Step::Pause { millis } => {
                     sleep(Duration::from_millis(*millis));
@@ -199,7 +201,7 @@ impl Session {
                 }
             };
             done.map_err(|(at, what)| Difference { at, what })?;
-            self.compare_events(&steps[at - 1]).map_err(|what| Difference { at: at - 1, what })?;
+            self.compare_events(&steps[began..at]).map_err(|what| Difference { at: at - 1, what })?;
             let waits = matches!(steps.get(at), Some(Step::Pause { .. }));
             if (at - looked >= STATE_EVERY || at == steps.len()) && !waits {
                 looked = at;
@@ -451,8 +453,8 @@ impl Session {
         Err(format!("blocked in {}\n  oracle:  {:?}\n  subject: {:?}", show(&args), replies[ORACLE], replies[SUBJECT]))
     }
 
-    /// Compare the events of the last step.
-    fn compare_events(&mut self, step: &Step) -> Result<(), String> {
+    /// Compare the events of the last steps.
+    fn compare_events(&mut self, steps: &[Step]) -> Result<(), String> {
         let Some(listeners) = &mut self.listeners else { return Ok(()) };
         let mut events = [Vec::new(), Vec::new()];
         for (side, listener) in listeners.iter_mut().enumerate() {
@@ -463,12 +465,14 @@ impl Session {
                 events[side].push(format!("{} {}", channel.text(), text.text()));
             }
         }
-        if let Step::Send { args, .. } = step
-            && events[ORACLE] != events[SUBJECT]
-            && !compare::events_may_differ(args, self.version)
-        {
+        let requests: Vec<&[Vec<u8>]> = steps
+            .iter()
+            .filter_map(|step| if let Step::Send { args, .. } = step { Some(args.as_slice()) } else { None })
+            .collect();
+        if !compare::same_events(&requests, &events) {
             let [oracle, subject] = events.map(|events| events.join(", "));
-            return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(args)));
+            let last = requests.last().copied().unwrap_or_default();
+            return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(last)));
         }
         Ok(())
     }
@@ -564,6 +568,7 @@ fn state(client: &mut Client) -> io::Result<Vec<Key>> {
                 "set" => sort(client.call(&[b"SMEMBERS", name.as_slice()])?, 1),
                 "hash" => sort(client.call(&[b"HGETALL", name.as_slice()])?, 2),
                 "zset" => client.call(&[b"ZRANGE", name.as_slice(), b"0", b"-1", b"WITHSCORES"])?,
+                "stream" => client.call(&[b"XRANGE", name.as_slice(), b"-", b"+"])?,
                 _ => Value::Null,
             };
             all.push(Key { database, name, kind, encoding, life, content });

@@ -22,6 +22,7 @@ use crate::dispatch::*;
 use crate::encoding::listpack::Elem;
 use crate::keyspace::{Class, Ref, Value};
 use crate::resp::{Args, Reply};
+use crate::sys::locale;
 use crate::types::List;
 use crate::types::list::End;
 use crate::types::{Zset, zset};
@@ -122,7 +123,7 @@ fn run(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, read_only: bool) -> C
     }
     let sorted = match value {
         None => Vec::new(),
-        Some(Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_)) => return Err(CmdError::WRONG_TYPE),
+        Some(Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_)) => return Err(CmdError::WRONG_TYPE),
         Some(value) if options.by == By::Nothing => unsorted(value, &options),
         Some(value) => {
             let (start, end) = options.places(value.size());
@@ -148,7 +149,7 @@ fn copy_all(value: Ref<'_>) -> Vec<Box<[u8]>> {
         Ref::List(list) => list.for_each_range(0, list.len(), copy),
         Ref::Set(set) => set.iter().for_each(copy),
         Ref::Zset(zset) => zset.iter().map(|(member, _)| member).for_each(copy),
-        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) => {}
+        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_) => {}
     }
     elements
 }
@@ -173,7 +174,7 @@ fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
             zset.range(len - end..len - start).rev().for_each(|(member, _)| copy(member));
         }
         Ref::Zset(zset) => zset.range(start..end).for_each(|(member, _)| copy(member)),
-        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) => {}
+        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_) => {}
     }
     elements
 }
@@ -189,7 +190,9 @@ fn arrange(
     options: &Options<'_>,
 ) -> Result<(), CmdError> {
     let directed = |order: Ordering| if options.descending { order.reverse() } else { order };
-    if let (By::Element, true) = (&options.by, options.alpha) {
+    // What is stored must not depend on where the server runs.
+    let plain = options.store.is_some() || locale::is_plain();
+    if let (By::Element, true, true) = (&options.by, options.alpha, plain) {
         order(elements, places, |a, b| directed(a.cmp(b)));
         return Ok(());
     }
@@ -198,7 +201,8 @@ fn arrange(
         By::Element | By::Nothing => None,
     };
     if options.alpha {
-        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
+        let text = |weight: Cow<'_, [u8]>| if plain { weight.into_owned() } else { locale::sort_key(&weight) };
+        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(text)))?;
         order(&mut weighed, places, |a, b| directed(a.0.cmp(&b.0)));
         elements.extend(weighed.into_iter().map(|(_, element)| element));
     } else {

@@ -8,7 +8,7 @@
 //! key       chain(name), then its value
 //! value     chain(type, 4 bytes big-endian), then by type, then add("!!expire!!") if it expires
 //!   string  chain(text)            list  chain(each element)         set  add(each member)
-//!   zset    add(digest of member: chain(member), chain(score as %.17g))
+//!   zset    add(digest of member: chain(member), chain(score as in a reply))
 //!   hash    add(digest of field: chain(field), chain(value))
 //! ```
 
@@ -96,6 +96,7 @@ const fn type_number(kind: Type) -> u32 {
         Type::Set => 2,
         Type::Zset => 3,
         Type::Hash => 4,
+        Type::Stream => 6,
     }
 }
 
@@ -115,12 +116,22 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         Ref::Zset(zset) => {
             for (member, score) in zset.iter() {
                 let mut text = Vec::new();
-                float::write_general(&mut text, score, 17);
+                float::write_f64(&mut text, score);
                 digest.add_pair(&member.to_vec(), &text);
             }
         }
         Ref::Hash(hash) => {
             hash.iter().for_each(|(field, value)| digest.add_pair(&field.to_vec(), &value.to_vec()));
+        }
+        Ref::Stream(stream) => {
+            let mut digits = itoa::Buffer::new();
+            for entry in stream.log.iter() {
+                digest.chain(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    digest.chain(field.text(&mut digits));
+                    digest.chain(value.text(&mut digits));
+                }
+            }
         }
     }
     if entry.expiry_ms().is_some() {
