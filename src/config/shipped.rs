@@ -18,7 +18,7 @@ const SHIPPED: &str = include_str!("../../redis.conf");
 const STRICTER: [&str; 1] = ["bind"];
 
 /// Prefixes of what tunes parts that are not in this build, and needs no explanation before they are.
-const UNEXPLAINED: [&str; 29] = [
+const UNEXPLAINED: [&str; 28] = [
     "acl-",
     "acllog-",
     "active-defrag-",
@@ -30,7 +30,6 @@ const UNEXPLAINED: [&str; 29] = [
     "cluster-",
     "crash-memcheck-",
     "dbfilename",
-    "hll-",
     "masterauth",
     "masteruser",
     "max-new-tls-",

@@ -59,13 +59,8 @@ fn blmovem(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         db.propagate(&[&head[..], &[b"EXACTLY", count.as_bytes(), order]].concat());
         return Ok(Flow::Done);
     }
-    Ok(Flow::Block(Box::new(Wait {
-        until: Until::Key,
-        keys: vec![Box::from(args.at(1))],
-        kind: Type::List,
-        timeout_ms,
-        denied: Nothing::NullArray,
-    })))
+    let source = vec![Box::from(args.at(1))];
+    Ok(Flow::Block(Box::new(Wait::for_keys(source, Type::List, timeout_ms, Nothing::NullArray))))
 }
 
 /// What is to be moved.
