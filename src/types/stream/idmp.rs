@@ -147,8 +147,8 @@ mod tests {
             sent.note(b"q", n.to_string().as_bytes(), id(n), 2000);
         }
         assert_eq!(sent.iter().filter(|(producer, ..)| *producer == b"q").count(), 2);
-        for _ in 0..4 {
-            sent.note(b"r", b"x", id(9), 50_000);
+        for name in [b"w", b"y", b"z", b"x"] {
+            sent.note(b"r", name, id(9), 50_000);
         }
         assert_eq!(sent.producer_count(), 1);
         sent.configure(None, Some(2));
