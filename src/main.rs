@@ -7,9 +7,7 @@ use std::process::ExitCode;
 
 use redoubt::config::values::Text;
 use redoubt::config::{self, Invocation};
-use redoubt::persist::aof::check;
 use redoubt::server::{banner, boot};
-use redoubt::sys::disk::RealDisk;
 use redoubt::sys::title;
 use redoubt::util::version;
 
@@ -24,7 +22,9 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
     if name.ends_with(b"check-aof") {
-        return check_aof(&called_as, args.map(OsStringExt::into_vec).collect());
+        let words: Vec<Text> = args.map(OsStringExt::into_vec).collect();
+        let status = redoubt::persist::aof::check::main(&called_as.to_string_lossy(), &words);
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
     if name.ends_with(b"sentinel") {
         eprintln!("This build of Redoubt does not contain redis-sentinel.");
@@ -53,17 +53,4 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-/// Runs `redis-check-aof`.
-fn check_aof(called_as: &OsStr, args: Vec<Text>) -> ExitCode {
-    let status = check::run(
-        &RealDisk,
-        &called_as.to_string_lossy(),
-        &args,
-        &mut std::io::stdin().lock(),
-        &mut std::io::stdout().lock(),
-        &mut |_, _| None,
-    );
-    ExitCode::from(u8::try_from(status).unwrap_or(1))
 }

@@ -71,6 +71,8 @@ pub enum Hook {
     Locale,
     /// Begin or end the append only file. `Unable to turn on AOF. Check server logs.`
     AppendOnly,
+    /// Delete the append only file's history, if it is to be deleted.
+    AofHistory,
     /// Change into the new `dir`, and put the absolute path into `Config::dir`. The words of `strerror`.
     Dir,
     /// Start or stop jemalloc's background thread.

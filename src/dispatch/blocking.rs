@@ -309,10 +309,10 @@ impl Server {
             Some(waiting) if waiting.until == Until::Reclaimed => return false,
             Some(waiting) => waiting.until,
         };
-        let synced = self.aof.syncer.synced();
+        let is_safe = matches!(until, Until::Logged { end, .. } if self.aof.is_safe(end));
         let waiting = self.unblock_with(id, |reply| match (error, until) {
             (Some(error), _) => reply.error(&error.0),
-            (None, Until::Logged { end, .. }) => logged(reply, end, synced),
+            (None, Until::Logged { .. }) => logged(reply, is_safe),
             (None, _) => reply.null_array(),
         });
         if let Some(waiting) = waiting {
@@ -353,13 +353,13 @@ impl Server {
         if self.blocked.logging.is_empty() {
             return;
         }
-        let (synced, is_off) = (self.aof.syncer.synced(), self.aof.state == State::Off);
+        let is_off = self.aof.state == State::Off;
         for id in self.blocked.logging.clone() {
             let waiting = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
             let Some(Until::Logged { end, local, replicas }) = waiting.map(|waiting| waiting.until) else { continue };
             if local && is_off {
                 self.give_up_waiting(id, Some(&NO_LOG));
-            } else if replicas == 0 && (!local || synced >= end) {
+            } else if replicas == 0 && (!local || self.aof.is_safe(end)) {
                 self.give_up_waiting(id, None);
             }
         }
@@ -452,10 +452,10 @@ impl Server {
 /// The error for who waits for a log that there is not.
 pub const NO_LOG: CmdError = CmdError::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
 
-/// WAITAOF's answer: whether the local log is safe up to `end`, and how many replicas have got as far.
-pub fn logged(reply: &mut Reply, end: u64, synced: u64) {
+/// WAITAOF's answer: whether the local log is safe as far as was asked, and how many replicas have got as far.
+pub fn logged(reply: &mut Reply, is_safe: bool) {
     reply.array(2);
-    reply.int(i64::from(synced >= end));
+    reply.int(i64::from(is_safe));
     reply.int(0);
 }
 

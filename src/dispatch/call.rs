@@ -126,16 +126,23 @@ impl Server {
 /// The error for a word that names no subcommand.
 #[cold]
 pub fn unknown_subcommand(cmd: &Cmd, args: Args<'_>) -> CmdError {
-    let word = args.get(1).unwrap_or_default();
-    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
-    CmdError::err(format!("unknown subcommand '{shown}'. Try {} HELP.", cmd.spec.name))
+    let hint = format!("'. Try {} HELP.", cmd.spec.name);
+    CmdError::new([b"ERR unknown subcommand '", shown_subcommand(args), hint.as_bytes()].concat())
 }
 
 /// The error for a subcommand whose arguments are too many for it to make sense of.
 #[cold]
 pub fn wrong_subcommand(args: Args<'_>) -> CmdError {
-    let word = args.get(1).unwrap_or_default();
-    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
     let name = String::from_utf8_lossy(args.get(0).unwrap_or_default()).to_uppercase();
-    CmdError::err(format!("unknown subcommand or wrong number of arguments for '{shown}'. Try {name} HELP."))
+    let hint = format!("'. Try {name} HELP.");
+    CmdError::new(
+        [b"ERR unknown subcommand or wrong number of arguments for '", shown_subcommand(args), hint.as_bytes()].concat(),
+    )
+}
+
+/// The subcommand as errors show it: up to its first NUL, and no more than so many bytes.
+fn shown_subcommand(args: Args<'_>) -> &[u8] {
+    const SHOWN_MAX: usize = 128;
+    let word = args.get(1).unwrap_or_default();
+    word[..word.len().min(SHOWN_MAX)].split(|byte| *byte == 0).next().unwrap_or_default()
 }

@@ -188,13 +188,13 @@ impl Server {
         if let Some(cmd) = cmd {
             self.stats.commands[cmd.id as usize].rejected += 1;
         }
-        let Some(client) = self.clients.get_mut(id) else { return };
-        if client.has(ClientFlags::MULTI) {
-            if exec {
-                self.discard_transaction(id);
-            } else {
-                client.flags |= ClientFlags::DIRTY_EXEC;
-            }
+        if exec {
+            // What the client watches is forgotten, too, even outside a transaction.
+            self.discard_transaction(id);
+        } else if let Some(client) = self.clients.get_mut(id)
+            && client.has(ClientFlags::MULTI)
+        {
+            client.flags |= ClientFlags::DIRTY_EXEC;
         }
     }
 

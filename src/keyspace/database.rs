@@ -2,8 +2,9 @@
 //!
 //! The expiry of a key lies in its entry; the index (a tree of `(when, hash)`) holds it a second time so that the
 //! keys that are due can be found in order, and it holds nothing else: the hash leads back to the entry, wherever
-//! that has moved. What always holds: a key has an expiry in its entry exactly when the index has its pair, and
-//! the histogram counts every key once, by type and size.
+//! that has moved. Keys with fields that expire are in a second index, by the field that is due first.
+//! What always holds: a key has an expiry in its entry exactly when the index has its pair, and its value elements that
+//! expire exactly when the second one has; the histogram counts every key once, by type and size.
 
 use super::entry::Entry;
 use super::table::{Loc, Table};
@@ -58,14 +59,19 @@ impl KeySizes {
 pub struct Database {
     table: Table<Entry>,
     expiries: Tree<u64, u64>,
+    elem_expiries: Tree<u64, u64>,
     sizes: KeySizes,
 }
 
-/// A collection lent out to be changed: when the loan ends, the size histogram is told of the new size.
+/// A collection lent out to be changed: when the loan ends, the size histogram is told of the new size, and the index of
+/// elements that expire of a change there.
 pub struct Mut<'a, T: Typed> {
     value: &'a mut T,
     size_before: usize,
+    expiry_before_ms: Option<u64>,
+    hash: u64,
     sizes: &'a mut KeySizes,
+    elem_expiries: &'a mut Tree<u64, u64>,
 }
 
 impl<T: Typed> std::ops::Deref for Mut<'_, T> {
@@ -88,6 +94,24 @@ impl<T: Typed> Drop for Mut<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.sizes.moved(T::TYPE, self.size_before, self.value.size());
+        let expiry_ms = self.value.next_expiry_ms();
+        if self.expiry_before_ms != expiry_ms {
+            reindex(self.elem_expiries, self.hash, self.expiry_before_ms, expiry_ms);
+        }
+    }
+}
+
+/// Changes the moment under which an index has a hash.
+fn reindex(index: &mut Tree<u64, u64>, hash: u64, before_ms: Option<u64>, after_ms: Option<u64>) {
+    if before_ms == after_ms {
+        return;
+    }
+    if let Some(when_ms) = before_ms {
+        let removed = index.remove(when_ms, |other| other.cmp(&hash));
+        debug_assert!(removed.is_some());
+    }
+    if let Some(when_ms) = after_ms {
+        index.insert(when_ms, hash, |other| other.cmp(&hash));
     }
 }
 
@@ -141,9 +165,11 @@ impl Database {
 
     /// The collection at a place, if it is of type `T`.
     #[inline]
-    pub fn lend<T: Typed>(&mut self, loc: Loc) -> Option<Mut<'_, T>> {
+    pub fn lend<T: Typed>(&mut self, hash: u64, loc: Loc) -> Option<Mut<'_, T>> {
         let value = T::of_mut(self.table.at_mut(loc).value_mut())?;
-        Some(Mut { size_before: value.size(), value, sizes: &mut self.sizes })
+        let (size_before, expiry_before_ms) = (value.size(), value.next_expiry_ms());
+        let (sizes, elem_expiries) = (&mut self.sizes, &mut self.elem_expiries);
+        Some(Mut { size_before, expiry_before_ms, hash, value, sizes, elem_expiries })
     }
 
     /// Adds an entry whose key is not there yet.
@@ -152,6 +178,7 @@ impl Database {
         if let Some(when) = entry.expiry_ms() {
             self.index(when, hash);
         }
+        reindex(&mut self.elem_expiries, hash, None, entry.value().next_expiry_ms());
         self.table.insert_unique(hash, entry)
     }
 
@@ -159,7 +186,9 @@ impl Database {
     pub fn replace(&mut self, hash: u64, loc: Loc, entry: Entry) -> Entry {
         self.sizes.add(entry.kind(), entry.value().size());
         let new_expiry = entry.expiry_ms();
+        let new_elem_expiry = entry.value().next_expiry_ms();
         let old = self.table.replace(loc, entry);
+        reindex(&mut self.elem_expiries, hash, old.value().next_expiry_ms(), new_elem_expiry);
         self.sizes.remove(old.kind(), old.value().size());
         let old_expiry = old.expiry_ms();
         if old_expiry != new_expiry {
@@ -180,6 +209,7 @@ impl Database {
         if let Some(when) = entry.expiry_ms() {
             self.unindex(when, hash);
         }
+        reindex(&mut self.elem_expiries, hash, entry.value().next_expiry_ms(), None);
         entry
     }
 
@@ -213,17 +243,31 @@ impl Database {
     }
 
     fn index(&mut self, when_ms: u64, hash: u64) {
-        self.expiries.insert(when_ms, hash, |other| other.cmp(&hash));
+        reindex(&mut self.expiries, hash, None, Some(when_ms));
     }
 
     fn unindex(&mut self, when_ms: u64, hash: u64) {
-        let removed = self.expiries.remove(when_ms, |other| other.cmp(&hash));
-        debug_assert!(removed.is_some());
+        reindex(&mut self.expiries, hash, Some(when_ms), None);
     }
 
     /// The key that expires first: when, and its hash.
     pub fn first_expiry(&self) -> Option<(u64, u64)> {
         self.expiries.first()
+    }
+
+    /// The key with the element that expires first: when, and the key's hash.
+    pub fn first_elem_expiry(&self) -> Option<(u64, u64)> {
+        self.elem_expiries.first()
+    }
+
+    /// Number of keys with elements that expire.
+    pub fn elem_expiring_len(&self) -> usize {
+        self.elem_expiries.len()
+    }
+
+    /// The entry whose key has this hash and whose first element expires then.
+    pub fn locate_elem_expiring(&self, when_ms: u64, hash: u64) -> Option<Loc> {
+        self.table.locate_by(hash, |entry| entry.value().next_expiry_ms() == Some(when_ms) && self::hash(entry.key()) == hash)
     }
 
     /// The pair at this rank of the expiry index.
@@ -246,7 +290,7 @@ impl Database {
 
     /// Heap bytes of table and index, beside the entries.
     pub fn overhead_bytes(&self) -> (usize, usize) {
-        (self.table.mem_bytes(), self.expiries.mem_bytes())
+        (self.table.mem_bytes(), self.expiries.mem_bytes() + self.elem_expiries.mem_bytes())
     }
 
     /// All entries, in hash order.

@@ -26,6 +26,8 @@ pub struct KeyStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Fields of hashes, not keys.
+    pub expired_elems: u64,
     pub evicted: u64,
 }
 
@@ -132,7 +134,7 @@ pub struct Db<'a> {
 impl Db<'_> {
     /// The key's hash and place, if it is there and has not expired. An expired key is removed on the way.
     #[inline]
-    fn locate(&mut self, key: &[u8]) -> (u64, Option<Loc>) {
+    pub(super) fn locate(&mut self, key: &[u8]) -> (u64, Option<Loc>) {
         let hash = self.env.hash(key);
         let Some(loc) = self.data.locate(hash, key) else { return (hash, None) };
         match self.data.at(loc).expiry_ms() {
@@ -296,9 +298,9 @@ impl Db<'_> {
     /// removes the key if it was left empty ([`remove_if_empty`](Self::remove_if_empty)).
     #[inline]
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Mut<'_, T>>, WrongType> {
-        let Some(loc) = self.locate(key).1 else { return Ok(None) };
+        let (hash, Some(loc)) = self.locate(key) else { return Ok(None) };
         self.touch(loc);
-        self.data.lend(loc).map(Some).ok_or(WrongType)
+        self.data.lend(hash, loc).map(Some).ok_or(WrongType)
     }
 
     /// As [`get_mut`](Self::get_mut), counted as hit or miss: for a command that reads, and notes that it did.
@@ -315,14 +317,14 @@ impl Db<'_> {
     /// As [`get_mut`](Self::get_mut), an empty collection being created if there is none. The caller fills it.
     #[inline]
     pub fn get_or_create<T: Typed>(&mut self, key: &[u8]) -> Result<Mut<'_, T>, WrongType> {
-        let loc = match self.locate(key) {
-            (_, Some(loc)) => {
+        let (hash, loc) = match self.locate(key) {
+            (hash, Some(loc)) => {
                 self.touch(loc);
-                loc
+                (hash, loc)
             }
-            (hash, None) => self.add(hash, Entry::with_value(key, T::default().into_value(), None)),
+            (hash, None) => (hash, self.add(hash, Entry::with_value(key, T::default().into_value(), None))),
         };
-        self.data.lend(loc).ok_or(WrongType)
+        self.data.lend(hash, loc).ok_or(WrongType)
     }
 
     /// The string's bytes, for a command that reads it; integers as their digits.
@@ -343,6 +345,7 @@ impl Db<'_> {
         self.env.fx.event(self.index, Class::New, "new", entry.key());
         self.env.fx.ready(self.index, entry.key(), entry.kind());
         self.env.expires(entry.expiry_ms());
+        self.env.expires(entry.value().next_expiry_ms());
         self.data.insert(hash, entry)
     }
 
@@ -354,6 +357,7 @@ impl Db<'_> {
                 entry.set_clock(if self.env.access.lfu { clock } else { self.env.fresh_clock() });
                 self.env.fx.ready(self.index, entry.key(), entry.kind());
                 self.env.expires(entry.expiry_ms());
+                self.env.expires(entry.value().next_expiry_ms());
                 let old = self.data.replace(hash, loc, entry);
                 self.gone(old.key(), old.kind());
                 let lazily = self.env.config.lazyfree_lazy_server_del;

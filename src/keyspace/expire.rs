@@ -6,6 +6,8 @@
 
 use super::database::Database;
 use super::db::Db;
+use super::effects::Class;
+use crate::types::Hash;
 
 /// The lengths of cycles and rests, from `active-expire-effort`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,83 @@ impl Db<'_> {
             }
         }
         limit
+    }
+}
+
+impl Db<'_> {
+    /// Whether some hash has a field that is due. Fields that a command names are removed then, before it looks at them.
+    #[inline]
+    pub fn has_fields_due(&self) -> bool {
+        self.data.elem_expiring_len() > 0 && self.data.first_elem_expiry().is_some_and(|(when_ms, _)| self.env.now_ms > when_ms)
+    }
+
+    /// Removes up to `limit` fields of hashes that are due, the longest overdue first; returns how many there were.
+    pub fn expire_fields_due(&mut self, limit: usize) -> usize {
+        let mut removed = 0;
+        while removed < limit {
+            match self.data.first_elem_expiry() {
+                Some((when_ms, hash)) if self.env.now_ms > when_ms => {
+                    let Some(loc) = self.data.locate_elem_expiring(when_ms, hash) else {
+                        debug_assert!(false, "the index knows a key that is not there");
+                        return removed;
+                    };
+                    let key = self.data.at(loc).key().to_vec();
+                    removed += self.expire_fields_of(&key, limit - removed).max(1);
+                }
+                _ => return removed,
+            }
+        }
+        removed
+    }
+
+    /// Removes up to `limit` fields of a hash that are due, and the key with the last of them; returns how many.
+    pub fn expire_fields_of(&mut self, key: &[u8], limit: usize) -> usize {
+        let now_ms = self.env.now_ms;
+        let (hash, Some(loc)) = self.locate(key) else { return 0 };
+        let Some(mut fields) = self.data.lend::<Hash>(hash, loc) else { return 0 };
+        let mut gone = Vec::new();
+        while gone.len() < limit {
+            let Some(field) = fields.first_due(now_ms).map(|field| field.to_vec()) else { break };
+            fields.remove(&field);
+            gone.push(field);
+        }
+        drop(fields);
+        self.fields_have_expired(key, &gone);
+        gone.len()
+    }
+
+    /// Removes those of the fields named that are due; called when [some are](Self::has_fields_due).
+    #[cold]
+    pub fn expire_fields_named<'f>(&mut self, key: &[u8], names: impl Iterator<Item = &'f [u8]>) {
+        let now_ms = self.env.now_ms;
+        if self.env.expiry_paused {
+            return;
+        }
+        let (hash, Some(loc)) = self.locate(key) else { return };
+        let Some(mut fields) = self.data.lend::<Hash>(hash, loc) else { return };
+        let mut gone = Vec::new();
+        for name in names {
+            if fields.expiry_ms(name).flatten().is_some_and(|when_ms| now_ms > when_ms) {
+                fields.remove(name);
+                gone.push(name.to_vec());
+            }
+        }
+        drop(fields);
+        self.fields_have_expired(key, &gone);
+    }
+
+    /// Says that fields of a hash have expired.
+    fn fields_have_expired(&mut self, key: &[u8], gone: &[Vec<u8>]) {
+        if gone.is_empty() {
+            return;
+        }
+        self.env.stats.expired_elems += gone.len() as u64;
+        for field in gone {
+            self.env.fx.propagate_beside(self.index, &[b"HDEL", key, field]);
+        }
+        self.env.fx.touched(self.index, key);
+        self.env.fx.event(self.index, Class::Hash, "hexpired", key);
+        self.remove_if_empty(key);
     }
 }
 

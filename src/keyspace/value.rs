@@ -151,6 +151,12 @@ impl Ref<'_> {
         }
     }
 
+    /// When the first of its elements expires, if any does.
+    #[inline]
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        if let Ref::Hash(hash) = self { hash.next_expiry_ms() } else { None }
+    }
+
     /// Heap bytes beside the entry.
     pub fn mem_bytes(&self) -> usize {
         match self {
@@ -186,10 +192,15 @@ pub trait Typed: Default {
     fn into_value(self) -> Value;
     /// Number of elements.
     fn size(&self) -> usize;
+    /// When the first of its elements expires, if elements may.
+    #[inline]
+    fn next_expiry_ms(&self) -> Option<u64> {
+        None
+    }
 }
 
 macro_rules! typed {
-    ($type:ident) => {
+    ($type:ident $($more:item)?) => {
         impl Typed for $type {
             const TYPE: Type = Type::$type;
 
@@ -211,6 +222,8 @@ macro_rules! typed {
             fn size(&self) -> usize {
                 self.len()
             }
+
+            $($more)?
         }
     };
 }
@@ -218,5 +231,10 @@ macro_rules! typed {
 typed!(List);
 typed!(Set);
 typed!(Zset);
-typed!(Hash);
+typed!(Hash
+    #[inline]
+    fn next_expiry_ms(&self) -> Option<u64> {
+        Hash::next_expiry_ms(self)
+    }
+);
 typed!(Stream);

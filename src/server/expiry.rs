@@ -1,12 +1,12 @@
-//! The expiry cycle: when it runs, and for how long.
+//! The expiry cycle of keys and of fields in hashes: when it runs, and for how long.
 //!
-//! The loop wakes for it when the first key falls due, not by the clock, so a server whose keys do not expire does
+//! The loop wakes for it when the first of them falls due, not by the clock, so a server whose keys do not expire does
 //! nothing. Each cycle goes through the databases from where the last one was cut short.
 
 use crate::keyspace::expire::Pace;
 use crate::server::Server;
 
-/// Keys removed between two looks at the clock.
+/// Keys, and fields, removed between two looks at the clock.
 const BATCH: usize = 16;
 /// How often a cycle that must not run is thought of again, in ns.
 const STOPPED_REST_NS: u64 = 100_000_000;
@@ -38,7 +38,8 @@ impl Server {
 
     /// Learns of keys that came in whole databases, which nobody announced.
     pub fn look_for_expiries(&mut self) {
-        let first = self.dbs.iter().filter_map(|db| db.first_expiry()).map(|(when_ms, _)| when_ms).min();
+        let firsts = self.dbs.iter().flat_map(|db| [db.first_expiry(), db.first_elem_expiry()]);
+        let first = firsts.flatten().map(|(when_ms, _)| when_ms).min();
         self.env.expires(first);
     }
 
@@ -68,7 +69,8 @@ impl Server {
         let (start, count) = (self.expiry.start, self.dbs.len());
         for index in (0..count).map(|step| (start + step) % count) {
             loop {
-                let removed = self.db(index).expire_due(BATCH);
+                let mut db = self.db(index);
+                let removed = db.expire_due(BATCH).max(db.expire_fields_due(BATCH));
                 if !self.env.fx.is_empty() {
                     self.settle();
                 }

@@ -49,6 +49,7 @@ impl Server {
             | Hook::GoodReplicas
             | Hook::ReplBacklog
             | Hook::AppendFsync
+            | Hook::AofHistory
             | Hook::ClusterAnnounce => {}
         }
         Ok(())
@@ -64,6 +65,7 @@ impl Server {
                 Hook::Port | Hook::Bind | Hook::ProcTitle => self.retitle(),
                 Hook::RequirePass => self.password_changed(),
                 Hook::MaxMemory => self.memory_limit_changed(),
+                Hook::AofHistory => self.delete_aof_history(),
                 Hook::Hz => self.cron.due_ns = self.clock.now_ns,
                 _ => {}
             }

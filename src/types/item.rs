@@ -9,7 +9,7 @@
 //!  name    00 to 7f   a name of so many bytes
 //!          80 to 83   a name of as many bytes as the next 1, 2, 4 or 8 bytes say (LE)
 //!          87, 88     a name that is an integer, in so many bytes less 80 hex (LE, signed)
-//!          a bit of c0 to ff is free: it will say that a time to live follows
+//!          c0         a time when it expires (unix ms, 6 bytes, LE) follows, then the name as above
 //!  value   00 to fb   a value of so many bytes
 //!          fc to fe   a value of as many bytes as the next 2, 4 or 8 bytes say (LE)
 //! ```
@@ -41,8 +41,12 @@ const NAME_INT_8: u8 = 0x88;
 /// A value longer than this has its length behind its own byte.
 const VALUE_SHORT_MAX: usize = 0xfb;
 const VALUE_LONG: u8 = 0xfb;
+/// Before the name's byte: the field expires, six bytes say when.
+const EXPIRES: u8 = 0xc0;
+/// Bytes of that mark and the time.
+const EXPIRY_BYTES: usize = 7;
 /// The longest head there can be.
-const HEAD_MAX: usize = 18;
+const HEAD_MAX: usize = 18 + EXPIRY_BYTES;
 
 /// Whether an integer is one of those kept in seven bytes.
 #[inline]
@@ -113,6 +117,7 @@ impl<'a> Name<'a> {
 /// Where the parts of an item lie, in bytes from its start.
 #[derive(Clone, Copy)]
 struct Shape {
+    expires: bool,
     int: bool,
     name_at: usize,
     name_len: usize,
@@ -144,15 +149,21 @@ struct Head {
 impl Head {
     /// The head of an item, and the shape that it describes.
     #[inline]
-    fn new<const VALUED: bool>(int: bool, name_len: usize, value_len: usize) -> (Head, Shape) {
+    fn new<const VALUED: bool>(int: bool, name_len: usize, value_len: usize, expiry_ms: Option<u64>) -> (Head, Shape) {
         let mut head = Head { bytes: [0; HEAD_MAX], len: 1 };
-        if int {
-            head.bytes[0] = NAME_LONG + name_len as u8;
-        } else if name_len <= NAME_SHORT_MAX {
-            head.bytes[0] = name_len as u8;
-        } else {
-            head.bytes[0] = NAME_LONG + head.long(name_len, 1);
+        let mut first = 0;
+        if let Some(when_ms) = expiry_ms {
+            head.bytes[..8].copy_from_slice(&(when_ms << 8 | u64::from(EXPIRES)).to_le_bytes());
+            first = EXPIRY_BYTES;
+            head.len += EXPIRY_BYTES;
         }
+        head.bytes[first] = if int {
+            NAME_LONG + name_len as u8
+        } else if name_len <= NAME_SHORT_MAX {
+            name_len as u8
+        } else {
+            NAME_LONG + head.long(name_len, 1)
+        };
         if VALUED {
             let at = head.len;
             head.len += 1;
@@ -161,7 +172,7 @@ impl Head {
                 _ => VALUE_LONG + head.long(value_len, 2),
             };
         }
-        let shape = Shape { int, name_at: head.len, name_len, value_len };
+        let shape = Shape { expires: expiry_ms.is_some(), int, name_at: head.len, name_len, value_len };
         (head, shape)
     }
 
@@ -207,7 +218,7 @@ impl<const VALUED: bool> Item<VALUED> {
     pub fn new(name: &Name<'_>, value: &[u8]) -> Self {
         debug_assert!(VALUED || value.is_empty());
         let bytes = name.bytes();
-        Self::of_parts(Head::new::<VALUED>(name.is_int(), bytes.len(), value.len()), bytes, value)
+        Self::of_parts(Head::new::<VALUED>(name.is_int(), bytes.len(), value.len(), None), bytes, value)
     }
 
     /// An item of these parts, which have the lengths that the head says.
@@ -269,7 +280,13 @@ impl<const VALUED: bool> Item<VALUED> {
     #[inline]
     fn shape(&self) -> Shape {
         let mut at = 1;
-        let (int, name_len) = match self.byte(0) {
+        let mut first = self.byte(0);
+        let expires = VALUED && first == EXPIRES;
+        if expires {
+            at += EXPIRY_BYTES;
+            first = self.byte(EXPIRY_BYTES);
+        }
+        let (int, name_len) = match first {
             short @ 0..NAME_LONG => (false, usize::from(short)),
             form @ NAME_INT_7..=NAME_INT_8 => (true, usize::from(form - NAME_LONG)),
             form => (false, self.long(&mut at, form - NAME_LONG)),
@@ -283,13 +300,13 @@ impl<const VALUED: bool> Item<VALUED> {
                 form => self.long(&mut at, form - VALUE_LONG),
             };
         }
-        Shape { int, name_at: at, name_len, value_len }
+        Shape { expires, int, name_at: at, name_len, value_len }
     }
 
     /// A byte of the head.
     #[inline(always)]
     fn byte(&self, at: usize) -> u8 {
-        // SAFETY: `shape`, the only caller, asks for what the head's bytes before this one say is there.
+        // SAFETY: `shape` and `expiry_in`, the only callers, ask for what the head's bytes before this one say is there.
         unsafe { self.0.get().add(at).read() }
     }
 
@@ -302,6 +319,16 @@ impl<const VALUED: bool> Item<VALUED> {
             *at += 1;
         }
         usize::from_le_bytes(le)
+    }
+
+    /// When it expires.
+    #[inline]
+    fn expiry_in(&self, shape: Shape) -> Option<u64> {
+        if !shape.expires {
+            return None;
+        }
+        let le: [u8; 8] = std::array::from_fn(|at| if at < EXPIRY_BYTES { self.byte(at) } else { 0 });
+        Some(u64::from_le_bytes(le) >> 8)
     }
 
     /// The name's bytes as they are stored.
@@ -339,15 +366,10 @@ impl Field {
     /// block grew.
     pub fn set_value(&mut self, value: &[u8]) -> isize {
         let old = self.shape();
-        let (head, new) = Head::new::<true>(old.int, old.name_len, value.len());
+        let (head, new) = Head::new::<true>(old.int, old.name_len, value.len(), self.expiry_in(old));
         if new.name_at != old.name_at || new.layout() != old.layout() {
-            let moved = ManuallyDrop::new(Field::of_parts((head, new), self.bytes(old), value));
-            let freed = self.0.get();
-            self.0.set(moved.0.get());
-            // SAFETY: this was the item's block, allocated with this very layout; nothing points to it any more. The
-            // new block has one owner: the item that it was made as is never dropped.
-            unsafe { dealloc(freed.as_ptr(), old.layout()) };
-            return new.layout().size() as isize - old.layout().size() as isize;
+            let moved = Field::of_parts((head, new), self.bytes(old), value);
+            return self.move_to(moved, old, new);
         }
         // SAFETY: the block holds head, name and value of these lengths, as its layout is the same; `&mut self` makes
         // the write exclusive, so `value` is none of its bytes. The head has the length of the old one: the name stays.
@@ -360,10 +382,38 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Takes the block of another item in place of its own, which has the shape `old`. Answers by how many bytes it grew.
+    fn move_to(&mut self, moved: Field, old: Shape, new: Shape) -> isize {
+        let moved = ManuallyDrop::new(moved);
+        let freed = self.0.get();
+        self.0.set(moved.0.get());
+        // SAFETY: this was the item's block, allocated with this very layout; nothing points to it any more. The
+        // new block has one owner: the item that it was made as is never dropped.
+        unsafe { dealloc(freed.as_ptr(), old.layout()) };
+        new.layout().size() as isize - old.layout().size() as isize
+    }
+
+    /// When it expires, in unix ms.
+    #[inline]
+    pub fn expiry_ms(&self) -> Option<u64> {
+        self.expiry_in(self.shape())
+    }
+
+    /// Sets when it expires, if ever: a time below 2^48. Answers by how many bytes the block grew.
+    pub fn set_expiry(&mut self, expiry_ms: Option<u64>) -> isize {
+        let old = self.shape();
+        let (head, new) = Head::new::<true>(old.int, old.name_len, old.value_len, expiry_ms);
+        let moved = Field::of_parts((head, new), self.bytes(old), self.value_in(old));
+        self.move_to(moved, old, new)
+    }
+}
+
 impl<const VALUED: bool> Clone for Item<VALUED> {
     fn clone(&self) -> Self {
         let shape = self.shape();
-        let head = Head::new::<VALUED>(shape.int, shape.name_len, shape.value_len);
+        let expiry_ms = self.expiry_in(shape);
+        let head = Head::new::<VALUED>(shape.int, shape.name_len, shape.value_len, expiry_ms);
         Self::of_parts(head, self.bytes(shape), self.value_in(shape))
     }
 }
@@ -426,6 +476,30 @@ mod tests {
         assert_eq!(Member::new(&Name::new(b"member:0000001"), b"").alloc_bytes(), 16);
         assert_eq!(Field::new(&Name::new(b"field:000001"), b"0123456789").alloc_bytes(), 24);
         assert_eq!(Field::new(&Name::new(b"1234567890"), b"").alloc_bytes(), 16);
+    }
+
+    #[test]
+    fn fields_may_expire() {
+        for name_len in LENGTHS {
+            let name = vec![b'n'; name_len];
+            for value_len in LENGTHS {
+                let value = vec![b'v'; value_len];
+                let mut field = Field::new(&Name::new(&name), &value);
+                for expiry_ms in [Some(1_700_000_000_000), Some(1), Some((1 << 48) - 1), None, Some(0)] {
+                    let before = field.alloc_bytes() as isize;
+                    assert_eq!(before + field.set_expiry(expiry_ms), field.alloc_bytes() as isize);
+                    assert_eq!((field.expiry_ms(), field.name().to_vec(), field.value()), (expiry_ms, name.clone(), &value[..]));
+                    field.set_value(b"other");
+                    assert_eq!((field.expiry_ms(), field.value()), (expiry_ms, &b"other"[..]));
+                    assert_eq!(field.clone().expiry_ms(), expiry_ms);
+                    field.set_value(&value);
+                }
+                assert_eq!(field.hash(), Name::new(&name).hash());
+            }
+        }
+        let mut field = Field::new(&Name::int(-5), b"1");
+        field.set_expiry(Some(77));
+        assert!(matches!(field.name(), Elem::Int(-5)) && field.is(&Name::new(b"-5")));
     }
 
     #[test]

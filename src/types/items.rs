@@ -150,6 +150,25 @@ impl Items<true> {
     }
 }
 
+impl Items<true> {
+    /// Sets when a field expires, if ever; answers when it was to before. `None`: no such field.
+    pub fn set_expiry(&mut self, name: &Name<'_>, expiry_ms: Option<u64>) -> Option<Option<u64>> {
+        let loc = self.table.locate_by(name.hash(), |item| item.is(name))?;
+        let item = self.table.at_mut(loc);
+        let before = item.expiry_ms();
+        if before != expiry_ms {
+            let growth = item.set_expiry(expiry_ms);
+            self.item_bytes = self.item_bytes.wrapping_add_signed(growth);
+        }
+        Some(before)
+    }
+
+    /// A field that expires then, of those whose names have this hash.
+    pub fn find_expiring(&self, when_ms: u64, hash: u64) -> Option<&Field> {
+        self.table.find_by(hash, |item| item.expiry_ms() == Some(when_ms) && item.hash() == hash)
+    }
+}
+
 impl<const VALUED: bool> Clone for Items<VALUED> {
     fn clone(&self) -> Self {
         let mut copy = Items::default();

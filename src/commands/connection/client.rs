@@ -113,7 +113,7 @@ fn setinfo(ctx: &mut Ctx<'_>) -> CmdResult {
     if !is_name && !option.eq_ignore_ascii_case(b"lib-ver") {
         return Err(CmdError::err(format!("Unrecognized option '{}'", String::from_utf8_lossy(option))));
     }
-    names::check(value, if is_name { "lib-name" } else { "lib-ver" })?;
+    names::check(value, &String::from_utf8_lossy(option))?;
     let word = if value.is_empty() { None } else { Some(value.into()) };
     let extra = ctx.client().extra_mut();
     if is_name {

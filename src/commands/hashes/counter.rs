@@ -1,6 +1,6 @@
 //! Fields as numbers: HINCRBY and HINCRBYFLOAT.
 
-use super::limits;
+use super::{drop_due, limits};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
@@ -25,6 +25,7 @@ pub static HINCRBY: Command = Command::data("HINCRBY", hincrby)
 fn hincrby(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let (key, field) = (args.at(1), args.at(2));
     let by = parse_i64(args.at(3)).ok_or(CmdError::NOT_AN_INTEGER)?;
+    drop_due(db, args, args.slice(2, 3));
     let limits = limits(&db.env.config);
     // A hash that is created here is empty, so that nothing fails any more.
     let mut hash = db.get_or_create::<Hash>(key)?;
@@ -33,7 +34,7 @@ fn hincrby(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         None => 0,
     };
     let new = old.checked_add(by).ok_or(CmdError::INCR_OVERFLOW)?;
-    hash.set(field, itoa::Buffer::new().format(new).as_bytes(), &limits);
+    hash.set_keep_ttl(field, itoa::Buffer::new().format(new).as_bytes(), &limits);
     drop(hash);
     db.changed(key, Class::Hash, "hincrby");
     reply.int(new);
@@ -56,6 +57,7 @@ fn hincrbyfloat(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     if !by.is_finite() {
         return Err(CmdError::text("ERR value is NaN or Infinity"));
     }
+    drop_due(db, args, args.slice(2, 3));
     let limits = limits(&db.env.config);
     // As above: only a hash that was there can have a field that is no number.
     let mut hash = db.get_or_create::<Hash>(key)?;
@@ -68,10 +70,16 @@ fn hincrbyfloat(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult
     let new = old.checked_add(by).filter(|sum| sum.is_finite()).ok_or(CmdError::INCR_NAN)?;
     let mut text = Vec::with_capacity(32);
     new.write(&mut text);
-    hash.set(field, &text, &limits);
+    hash.set_keep_ttl(field, &text, &limits);
+    let has_ttls = hash.next_expiry_ms().is_some();
     drop(hash);
     db.changed(key, Class::Hash, "hincrbyfloat");
-    db.propagate(&[b"HSET", key, field, &text]);
+    // What older servers know too, unless times are to be kept.
+    if has_ttls {
+        db.propagate(&[b"HSETEX", key, b"KEEPTTL", b"FIELDS", b"1", field, &text]);
+    } else {
+        db.propagate(&[b"HSET", key, field, &text]);
+    }
     reply.bulk(&text);
     Ok(Flow::Done)
 }

@@ -1,16 +1,13 @@
 //! Fields by name: setting, getting, asking, removing.
 
-use super::limits;
-use crate::commands::elems;
+use super::{drop_due, limits, reply_value};
 use crate::dispatch::argspec::Arg;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
-use crate::encoding::listpack::Elem;
 use crate::keyspace::Class;
 use crate::resp::{Args, Reply};
 use crate::types::Hash;
-use crate::util::number::parse_i64;
 
 const UPDATED: &[Keys] = &[Keys::one(1).does(&[Use::RW, Use::Update])];
 const ASKED: &[Keys] = &[Keys::one(1).does(&[Use::RO])];
@@ -87,6 +84,7 @@ pub static HSETNX: Command = Command::data("HSETNX", hsetnx)
     .args(&[key("key", 0), string("field"), string("value")]);
 
 fn hsetnx(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    drop_due(db, args, args.slice(2, 3));
     let limits = limits(&db.env.config);
     let mut hash = db.get_or_create::<Hash>(args.at(1))?;
     let new = !hash.contains(args.at(2));
@@ -112,6 +110,7 @@ pub static HGET: Command = Command::data("HGET", hget)
     .args(FIELD);
 
 fn hget(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    drop_due(db, args, args.slice(2, 3));
     let value = db.get::<Hash>(args.at(1))?.and_then(|hash| hash.get(args.at(2)));
     reply_value(reply, value);
     Ok(Flow::Done)
@@ -128,6 +127,7 @@ pub static HMGET: Command = Command::data("HMGET", hmget)
     .args(FIELDS);
 
 fn hmget(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    drop_due(db, args, args.from(2));
     let hash = db.get::<Hash>(args.at(1))?;
     let fields = args.from(2);
     reply.array(fields.len());
@@ -135,14 +135,6 @@ fn hmget(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         reply_value(reply, hash.and_then(|hash| hash.get(field)));
     }
     Ok(Flow::Done)
-}
-
-#[inline]
-fn reply_value(reply: &mut Reply, value: Option<Elem<'_>>) {
-    match value {
-        Some(value) => elems::bulk(reply, value),
-        None => reply.null(),
-    }
 }
 
 pub static HDEL: Command = Command::data("HDEL", hdel)
@@ -166,44 +158,6 @@ fn hdel(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         db.remove_if_empty(args.at(1));
     }
     reply.count(removed);
-    Ok(Flow::Done)
-}
-
-pub static HGETDEL: Command = Command::data("HGETDEL", hgetdel)
-    .summary("Returns the values of fields of a hash and removes the fields, and the hash with its last field.")
-    .since("8.0.0")
-    .complexity("O(N) for N fields to look for.")
-    .group(Group::Hash)
-    .arity(-5)
-    .flags(&[Write, Fast])
-    .keys(&[Keys::one(1).does(&[Use::RW, Use::Access, Use::Delete])])
-    .args(&[key("key", 0), block("fields", &[integer("numfields"), string("field").multiple()]).token("FIELDS")]);
-
-fn hgetdel(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let key = args.at(1);
-    let mut hash = db.get_mut::<Hash>(key)?;
-    if !args.is(2, "FIELDS") {
-        return Err(CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position"));
-    }
-    let count = parse_i64(args.at(3)).filter(|&count| count > 0);
-    let count = count.ok_or(CmdError::text("ERR Number of fields must be a positive integer"))?;
-    let fields = args.from(4);
-    if count != fields.len() as i64 {
-        return Err(CmdError::text("ERR The `numfields` parameter must match the number of arguments"));
-    }
-    let mut removed = 0;
-    reply.array(fields.len());
-    for field in fields.iter() {
-        reply_value(reply, hash.as_ref().and_then(|hash| hash.get(field)));
-        removed += usize::from(hash.as_mut().is_some_and(|hash| hash.remove(field)));
-    }
-    drop(hash);
-    if removed > 0 {
-        db.changed_n(key, Class::Hash, "hdel", removed);
-        let words: Vec<&[u8]> = [&b"HDEL"[..], key].into_iter().chain(fields.iter()).collect();
-        db.propagate(&words);
-        db.remove_if_empty(key);
-    }
     Ok(Flow::Done)
 }
 
@@ -234,6 +188,7 @@ pub static HSTRLEN: Command = Command::data("HSTRLEN", hstrlen)
     .args(FIELD);
 
 fn hstrlen(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    drop_due(db, args, args.slice(2, 3));
     let value = db.get::<Hash>(args.at(1))?.and_then(|hash| hash.get(args.at(2)));
     reply.count(value.map_or(0, |value| value.text_bytes()));
     Ok(Flow::Done)
@@ -250,6 +205,7 @@ pub static HEXISTS: Command = Command::data("HEXISTS", hexists)
     .args(FIELD);
 
 fn hexists(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    drop_due(db, args, args.slice(2, 3));
     let there = db.get::<Hash>(args.at(1))?.is_some_and(|hash| hash.contains(args.at(2)));
     reply.int(i64::from(there));
     Ok(Flow::Done)
@@ -286,26 +242,6 @@ mod tests {
         ] {
             assert_eq!(s.run(line), reply);
         }
-    }
-
-    #[test]
-    fn hgetdel_takes_fields_out() {
-        let mut s = Session::new();
-        s.run("HSET h a 1 b 2");
-        for (line, error) in [
-            ("HGETDEL h FIELD 1 a", "Mandatory argument FIELDS is missing or not at the right position"),
-            ("HGETDEL h FIELDS 0 a", "Number of fields must be a positive integer"),
-            ("HGETDEL h FIELDS x a", "Number of fields must be a positive integer"),
-            ("HGETDEL h FIELDS 2 a", "The `numfields` parameter must match the number of arguments"),
-        ] {
-            assert_eq!(s.run(line), format!("-ERR {error}\r\n"));
-        }
-        assert_eq!(s.run("HGETDEL h fields 3 b none b"), "*3\r\n$1\r\n2\r\n$-1\r\n$-1\r\n");
-        assert_eq!(s.run("HGETDEL h FIELDS 1 a"), "*1\r\n$1\r\n1\r\n");
-        assert_eq!(s.run("EXISTS h"), ":0\r\n");
-        assert_eq!(s.run("HGETDEL h FIELDS 1 a"), "*1\r\n$-1\r\n");
-        s.run("SET str x");
-        assert!(s.run("HGETDEL str nonsense 1 a").starts_with("-WRONGTYPE"));
     }
 
     #[test]

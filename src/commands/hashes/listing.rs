@@ -22,11 +22,12 @@ pub static HGETALL: Command = Command::data("HGETALL", hgetall)
     .tips(&["nondeterministic_output_order"]);
 
 fn hgetall(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let now_ms = db.env.now_ms;
     match db.get::<Hash>(args.at(1))? {
         None => reply.map(0),
         Some(hash) => {
-            reply.map(hash.len());
-            hash.iter().for_each(|(field, value)| {
+            reply.map(hash.live_len(now_ms));
+            hash.each_live(now_ms, |field, value| {
                 elems::bulk(reply, field);
                 elems::bulk(reply, value);
             });
@@ -47,11 +48,12 @@ pub static HKEYS: Command = Command::data("HKEYS", hkeys)
     .tips(&["nondeterministic_output_order"]);
 
 fn hkeys(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let now_ms = db.env.now_ms;
     match db.get::<Hash>(args.at(1))? {
         None => reply.array(0),
         Some(hash) => {
-            reply.array(hash.len());
-            hash.iter().for_each(|(field, _)| elems::bulk(reply, field));
+            reply.array(hash.live_len(now_ms));
+            hash.each_live(now_ms, |field, _| elems::bulk(reply, field));
         }
     }
     Ok(Flow::Done)
@@ -69,11 +71,12 @@ pub static HVALS: Command = Command::data("HVALS", hvals)
     .tips(&["nondeterministic_output_order"]);
 
 fn hvals(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let now_ms = db.env.now_ms;
     match db.get::<Hash>(args.at(1))? {
         None => reply.array(0),
         Some(hash) => {
-            reply.array(hash.len());
-            hash.iter().for_each(|(_, value)| elems::bulk(reply, value));
+            reply.array(hash.live_len(now_ms));
+            hash.each_live(now_ms, |_, value| elems::bulk(reply, value));
         }
     }
     Ok(Flow::Done)
@@ -98,6 +101,7 @@ pub static HSCAN: Command = Command::data("HSCAN", hscan)
 
 fn hscan(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let cursor = scan::cursor(args.at(2))?;
+    let now_ms = db.env.now_ms;
     let Some(hash) = db.get::<Hash>(args.at(1))? else {
         scan::reply_head(reply, 0, 0);
         return Ok(Flow::Done);
@@ -106,9 +110,10 @@ fn hscan(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let mut page = Vec::new();
     let next = scan::steps(cursor, options.count, |cursor| {
         let mut seen = 0;
-        let next = hash.scan(cursor, |(field, value)| {
+        let next = hash.scan(cursor, |(field, value), expiry_ms| {
             seen += 1;
-            if options.wants(field.text(&mut itoa::Buffer::new())) {
+            let due = expiry_ms.is_some_and(|when_ms| now_ms > when_ms);
+            if !due && options.wants(field.text(&mut itoa::Buffer::new())) {
                 page.push(field);
                 if !options.names_only {
                     page.push(value);

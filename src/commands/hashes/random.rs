@@ -21,6 +21,9 @@ pub static HRANDFIELD: Command = Command::data("HRANDFIELD", hrandfield)
 
 fn hrandfield(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let mut rng = db.env.rng.fork();
+    if db.has_fields_due() {
+        db.expire_fields_of(args.at(1), usize::MAX);
+    }
     if args.len() == 2 {
         match db.get::<Hash>(args.at(1))?.and_then(|hash| hash.random(&mut rng)) {
             Some((field, _)) => elems::bulk(reply, field),

@@ -31,8 +31,9 @@ struct Match {
 }
 
 fn lcs(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let a = operand(db, args.at(1))?;
-    let b = operand(db, args.at(2))?;
+    // Both are looked up, whatever they hold.
+    let (a, b) = (operand(db, args.at(1)), operand(db, args.at(2)));
+    let (a, b) = (a?, b?);
     let (mut only_len, mut indexes, mut with_match_len, mut min_match_len) = (false, false, false, 0);
     let mut at = 3;
     while at < args.len() {

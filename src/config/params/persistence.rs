@@ -42,5 +42,5 @@ pub(super) static PARAMS: &[Param] = &[
     boolean("aof-use-rdb-preamble", field!(aof_use_rdb_preamble), "yes"),
     boolean("aof-timestamp-enabled", field!(aof_timestamp_enabled), "no"),
     boolean("aof-rewrite-incremental-fsync", field!(aof_rewrite_incremental_fsync), "yes"),
-    boolean("aof-disable-auto-gc", field!(aof_disable_auto_gc), "no").hidden(),
+    boolean("aof-disable-auto-gc", field!(aof_disable_auto_gc), "no").hook(Hook::AofHistory).hidden(),
 ];

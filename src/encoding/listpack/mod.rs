@@ -284,6 +284,13 @@ impl Listpack {
         Tuples::new(self.iter())
     }
 
+    /// As [`tuples`](Self::tuples), from `start` on; none without a start.
+    #[inline]
+    pub fn tuples_from<const N: usize>(&self, start: Option<Pos>) -> Tuples<'_, N> {
+        let entries = start.and_then(|start| self.entries_from(start)).unwrap_or(&[]);
+        Tuples::new(Iter::new(self.as_bytes(), entries))
+    }
+
     /// Calls `found(i, iter)` for the i-th of `indices`, with an iterator that stands at element
     /// `indices[i] * width`. One walk for all; `indices` ascend (repeats allowed), and those beyond the end
     /// are left out.

@@ -11,15 +11,13 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{self, Manifest};
 use crate::config::file::reason;
-use crate::sys::disk::{self, Disk, Open, Stream};
+use crate::persist::rdb;
+use crate::sys::disk::{self, Disk, Open, RealDisk, Stream};
 
 /// Bytes of a length line that are looked at, its ending included.
 const LINE_MAX: usize = 127;
 /// The largest manifest.
 const MANIFEST_BYTES_MAX: usize = 16 << 20;
-
-/// Looks through the snapshot that a file begins with, telling what it finds; where it ends, if it is sound.
-pub type SnapshotCheck<'a> = &'a mut dyn FnMut(&Path, &mut dyn Write) -> Option<u64>;
 
 /// What came of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +39,14 @@ struct Wishes {
     upto_s: i64,
 }
 
+/// The tool, with the process's own files and streams; answers the status to exit with.
+pub fn main(program: &str, args: &[Vec<u8>]) -> i32 {
+    run(&RealDisk, program, args, &mut io::stdin().lock(), &mut io::stdout().lock())
+}
+
 /// Runs the tool; returns the exit status. `program` is what it was called as.
-pub fn run(
-    disk: &dyn Disk,
-    program: &str,
-    args: &[Vec<u8>],
-    answers: &mut dyn BufRead,
-    out: &mut dyn Write,
-    check_snapshot: SnapshotCheck<'_>,
-) -> i32 {
-    let mut tool = Tool { disk, answers, out, check_snapshot, wishes: Wishes::default(), line: 1 };
+pub fn run(disk: &dyn Disk, program: &str, args: &[Vec<u8>], answers: &mut dyn BufRead, out: &mut dyn Write) -> i32 {
+    let mut tool = Tool { disk, answers, out, wishes: Wishes::default(), line: 1 };
     match tool.main(program, args) {
         Ok(()) => 0,
         Err(Exit(status)) => status,
@@ -61,7 +57,6 @@ struct Tool<'a> {
     disk: &'a dyn Disk,
     answers: &'a mut dyn BufRead,
     out: &'a mut dyn Write,
-    check_snapshot: SnapshotCheck<'a>,
     wishes: Wishes,
     /// Lines understood so far, counted through all files.
     line: u64,
@@ -358,15 +353,20 @@ impl Tool<'_> {
             return Ok(Verdict::Empty);
         }
         if subject.with_snapshot {
-            let Some(end) = (self.check_snapshot)(&subject.path, self.out) else {
-                return Err(self.fail("RDB preamble of AOF file is not sane, aborting."));
+            let verdict = match self.disk.open(&subject.path, Open::Read) {
+                Ok(file) => rdb::check::check(&subject.path(), file),
+                Err(_) => return Err(self.unreadable(&subject.path)),
             };
+            let _ = self.out.write_all(verdict.report.as_bytes());
+            if !verdict.good {
+                return Err(self.fail("RDB preamble of AOF file is not sane, aborting."));
+            }
             self.say("RDB preamble is OK, proceeding with AOF tail...");
-            let at_end = input.reader.get_ref().0.seek(end);
-            if at_end.is_err() {
+            input = self.open(&subject.path, "")?;
+            if input.reader.get_ref().0.seek(verdict.bytes).is_err() {
                 return Err(self.unreadable(&subject.path));
             }
-            input.offset = end;
+            input.offset = verdict.bytes;
         }
         let (good_to, damage, cut) = match self.commands(&mut input, subject) {
             Ok(outcome) => outcome,
@@ -519,7 +519,7 @@ mod tests {
     fn check(disk: &SimDisk, line: &str, answer: &str) -> (i32, String) {
         let mut out = Vec::new();
         let args: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        let status = run(disk, "tool", &args, &mut answer.as_bytes(), &mut out, &mut |_, _| None);
+        let status = run(disk, "tool", &args, &mut answer.as_bytes(), &mut out);
         (status, String::from_utf8(out).unwrap())
     }
 

@@ -27,11 +27,26 @@ use crate::sys::disk::{self, Disk, DiskFile, Open};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
+/// The manifest could not be replaced; the reason is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreplaced {
+    /// The old one is there as it was.
+    Old,
+    /// The new one is there, but after a crash it may be the old one again: files of both are needed.
+    Either,
+}
+
+impl From<Unreplaced> for Failed {
+    fn from(_: Unreplaced) -> Failed {
+        Failed
+    }
+}
+
 /// The largest manifest that is read.
 const MANIFEST_BYTES_MAX: usize = 16 << 20;
 
 /// Puts the manifest onto the disk in one step.
-fn persist(disk: &dyn Disk, folder: &Path, prefix: &[u8], manifest: &mut Manifest) -> Result<(), Failed> {
+fn persist(disk: &dyn Disk, folder: &Path, prefix: &[u8], manifest: &mut Manifest) -> Result<(), Unreplaced> {
     if !manifest.dirty {
         return Ok(());
     }
@@ -42,7 +57,7 @@ fn persist(disk: &dyn Disk, folder: &Path, prefix: &[u8], manifest: &mut Manifes
     let fail = |what: String| {
         log::warn!("{what}");
         let _ = disk.unlink(&temp);
-        Failed
+        Unreplaced::Old
     };
     let file = disk
         .open(&temp, Open::Create)
@@ -59,8 +74,10 @@ fn persist(disk: &dyn Disk, folder: &Path, prefix: &[u8], manifest: &mut Manifes
             reason(&error)
         ))
     })?;
-    disk.sync_dir(folder)
-        .map_err(|error| fail(format!("Fail to fsync AOF directory {}: {}.", folder.display(), reason(&error))))?;
+    disk.sync_dir(folder).map_err(|error| {
+        log::warn!("Fail to fsync AOF directory {}: {}.", folder.display(), reason(&error));
+        Unreplaced::Either
+    })?;
     manifest.dirty = false;
     Ok(())
 }
@@ -108,12 +125,14 @@ impl Server {
         Ok(())
     }
 
-    /// Puts `manifest` onto the disk and into force; the old one stays in force if that fails.
-    pub(super) fn adopt_manifest(&mut self, mut manifest: Manifest) -> Result<(), Failed> {
+    /// Puts `manifest` onto the disk and into force; the old one stays in force if it is still the one on the disk.
+    pub(super) fn adopt_manifest(&mut self, mut manifest: Manifest) -> Result<(), Unreplaced> {
         let config = &self.env.config;
-        persist(&*self.disk, &folder(config), &config.appendfilename, &mut manifest)?;
-        self.aof.manifest = manifest;
-        Ok(())
+        let outcome = persist(&*self.disk, &folder(config), &config.appendfilename, &mut manifest);
+        if outcome != Err(Unreplaced::Old) {
+            self.aof.manifest = manifest;
+        }
+        outcome
     }
 
     /// Makes the log's folder, if it is not there.
@@ -205,8 +224,11 @@ impl Server {
             log::warn!("Can't open the append-only file {shown}: {}", reason(&error));
             Failed
         })?;
-        if !waiting && self.adopt_manifest(manifest).is_err() {
-            let _ = self.disk.unlink(&place);
+        if !waiting && let Err(unreplaced) = self.adopt_manifest(manifest) {
+            // A file that the manifest may name stays, empty.
+            if unreplaced == Unreplaced::Old {
+                let _ = self.disk.unlink(&place);
+            }
             return Err(Failed);
         }
         self.close_incr();
@@ -226,7 +248,7 @@ impl Server {
     }
 
     /// Deletes the files that are history, in the background, and forgets them.
-    pub(super) fn delete_aof_history(&mut self) {
+    pub fn delete_aof_history(&mut self) {
         if self.env.config.aof_disable_auto_gc || self.aof.manifest.history.is_empty() {
             return;
         }
@@ -236,6 +258,10 @@ impl Server {
         if self.adopt_manifest(manifest).is_err() {
             // They stay on the list until the next time.
             return;
+        }
+        if self.aof.manifest.incr.is_empty() {
+            // Nothing is left that the numbers could be taken for.
+            self.aof.manifest.incr_seq = 0;
         }
         for file in history {
             log::info!("Removing the history file {} in the background", String::from_utf8_lossy(&file.name));
@@ -252,11 +278,11 @@ impl Server {
         self.aof.syncer.unlink(&*self.disk, &place);
     }
 
-    /// Makes the increment that had no base one of the manifest's.
+    /// Makes the increment that had no base one of the manifest's; returns where it is.
     ///
     /// # Errors
     /// It can't be renamed.
-    pub(super) fn name_temp_incr(&mut self, manifest: &mut Manifest) -> Result<(), Failed> {
+    pub(super) fn name_temp_incr(&mut self, manifest: &mut Manifest) -> Result<PathBuf, Failed> {
         let temp = self.temp_incr_path();
         let prefix = self.env.config.appendfilename.clone();
         let file = manifest.next_incr(&prefix, self.aof.begun_at);
@@ -268,7 +294,7 @@ impl Server {
                     temp.file_name().unwrap_or_default().to_string_lossy(),
                     String::from_utf8_lossy(&file.name)
                 );
-                Ok(())
+                Ok(place)
             }
             Err(error) => {
                 log::warn!(
@@ -396,6 +422,7 @@ impl Aof {
         self.selected = None;
         self.written = self.fed;
         self.asked = self.fed;
+        self.syncer.done(self.fed);
         self.postponed_since_ms = None;
         self.unacknowledged.clear();
     }

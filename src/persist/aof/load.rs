@@ -33,11 +33,13 @@ use crate::persist::rdb::source::Error;
 use crate::resp::parse::{self, Limits, Partial, Step};
 use crate::resp::{Args, OwnedArgs, Reply, Span};
 use crate::server::{Server, loading};
-use crate::sys::disk::{DiskFile, Open};
+use crate::sys::disk::{self, DiskFile, Open};
 use crate::util::hash::hash;
 
 /// Bytes read in one go.
 const READ_BYTES: usize = 1 << 20;
+/// The same near the end of a file.
+const READ_BYTES_MIN: usize = 4096;
 /// Commands parsed before they are run.
 const WINDOW: usize = 64;
 /// The longest command: what its words are named by counts in 32 bits.
@@ -86,11 +88,14 @@ struct Reader {
     pos: usize,
     partial: Option<Box<Partial>>,
     ended: bool,
+    /// The file's length, when it was opened.
+    file_bytes: u64,
 }
 
 impl Reader {
     fn new(file: Arc<dyn DiskFile>, offset: u64) -> Reader {
-        Reader { file, buf: Vec::new(), offset, pos: 0, partial: None, ended: false }
+        let file_bytes = file.len().unwrap_or(0);
+        Reader { file, buf: Vec::new(), offset, pos: 0, partial: None, ended: false, file_bytes }
     }
 
     /// Drops what has been dealt with and reads more behind the rest.
@@ -100,7 +105,8 @@ impl Reader {
         self.pos = 0;
         // A long command grows the buffer twofold at most with each read: what is claimed may not be there.
         let have = self.buf.len();
-        let room = READ_BYTES.max(have);
+        let left = usize::try_from(self.file_bytes.saturating_sub(self.offset + have as u64)).unwrap_or(usize::MAX);
+        let room = READ_BYTES.max(have).min(left.max(READ_BYTES_MIN));
         if have + room > COMMAND_BYTES_MAX {
             return Err(Trouble::BadFormat);
         }
@@ -128,11 +134,11 @@ impl Server {
         if files.is_empty() {
             return Ok(false);
         }
-        let mut total_bytes = 0;
+        let mut sizes = Vec::new();
         for file in &files {
             let place = path(&self.env.config, &file.name);
             match self.disk.stat(&place) {
-                Ok(stat) => total_bytes += stat.len,
+                Ok(stat) => sizes.push(stat.len),
                 Err(error) => {
                     let shown = String::from_utf8_lossy(&file.name);
                     log::warn!("The append log file {shown} doesn't exist: {}", reason(&error));
@@ -143,9 +149,9 @@ impl Server {
         let dirty = self.env.fx.dirty;
         self.env.loading = true;
         self.update_propagation();
-        self.begin_loading(total_bytes);
+        self.begin_loading(sizes.iter().sum());
         let client = self.add_client(Connection::None);
-        let loaded = self.load_files(client, &files);
+        let loaded = self.load_files(client, &files, &sizes);
         self.close_client(client);
         self.env.loading = false;
         self.env.fx.dirty = dirty;
@@ -154,14 +160,31 @@ impl Server {
         loaded.map(|()| true)
     }
 
-    fn load_files(&mut self, client: ClientId, files: &[File]) -> Result<(), loading::Failed> {
+    /// Runs what is in one file, whatever it is called.
+    ///
+    /// # Errors
+    /// It can't be loaded; what came before the trouble has been run.
+    pub fn load_log_stream(&mut self, file: Arc<dyn DiskFile>) -> Result<(), loading::Failed> {
+        self.env.loading = true;
+        self.update_propagation();
+        let client = self.add_client(Connection::None);
+        let loaded = self.load_stream(client, file, false, &mut 0, 0);
+        self.close_client(client);
+        self.env.loading = false;
+        self.update_propagation();
+        loaded.map_err(|_| loading::Failed::Damaged)
+    }
+
+    fn load_files(&mut self, client: ClientId, files: &[File], sizes: &[u64]) -> Result<(), loading::Failed> {
         let has_base = self.aof.manifest.base.is_some();
         let mut done_bytes = 0;
         self.aof.current_bytes = 0;
         for (index, file) in files.iter().enumerate() {
             let (is_base, is_last) = (has_base && index == 0, index + 1 == files.len());
+            // A new increment that nothing has been written to yet changes nothing about where the log ends.
+            let may_be_cut = sizes[index + 1..].iter().all(|size| *size == 0);
             let began_ns = self.clock.tick();
-            let len = self.load_file(client, file, is_last, done_bytes)?;
+            let len = self.load_file(client, file, may_be_cut, done_bytes)?;
             let seconds = (self.clock.tick() - began_ns) as f64 / 1e9;
             if len > 0 {
                 let kind = if is_base { "base" } else { "incr" };
@@ -184,7 +207,7 @@ impl Server {
     }
 
     /// Loads one file; returns its length, without what was cut off.
-    fn load_file(&mut self, client: ClientId, file: &File, is_last: bool, before: u64) -> Result<u64, loading::Failed> {
+    fn load_file(&mut self, client: ClientId, file: &File, may_be_cut: bool, before: u64) -> Result<u64, loading::Failed> {
         let shown = String::from_utf8_lossy(&file.name).into_owned();
         let place = path(&self.env.config, &file.name);
         let opened = self.disk.open(&place, Open::Read).map_err(|error| {
@@ -204,7 +227,7 @@ impl Server {
                 if in_transaction {
                     log::warn!("Revert incomplete MULTI/EXEC transaction in AOF file {shown}");
                 }
-                if self.env.config.aof_load_truncated && is_last {
+                if self.env.config.aof_load_truncated && may_be_cut {
                     return self.cut_off(&place, &shown, good_to).map_err(|_| loading::Failed::Damaged);
                 }
                 if self.env.config.aof_load_truncated {
@@ -478,7 +501,11 @@ impl Server {
             self.adopt_manifest(Manifest { base: Some(base), base_seq: 1, dirty: true, ..Manifest::default() })?;
         }
         let shown = String::from_utf8_lossy(&prefix).into_owned();
-        let renamed = self.disk.rename(&old, &moved).and_then(|()| self.disk.sync_dir(&folder));
+        let renamed = self
+            .disk
+            .rename(&old, &moved)
+            .and_then(|()| self.disk.sync_dir(&folder))
+            .and_then(|()| self.disk.sync_dir(disk::folder(&old)));
         if let Err(error) = renamed {
             log::warn!("Error trying to move the old AOF file {shown} into dir {}: {}", folder.display(), reason(&error));
             return Err(Failed);

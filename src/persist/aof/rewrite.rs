@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files::{Failed, Unreplaced};
 use super::files::Failed;
 use super::streams;
 use super::{Fault, State, annotation, path};
@@ -50,6 +51,9 @@ pub struct Rewrite {
     pub last_cow_bytes: u64,
     /// Whether the child that is at it writes a snapshot.
     as_rdb: bool,
+    /// Without a child: a simulated disk is not shared between processes.
+    #[cfg(test)]
+    pub(super) inline: bool,
     /// No rewrite is started by itself before, in unix ms.
     limited_until_ms: u64,
     delay_minutes: u64,
@@ -81,6 +85,10 @@ impl Server {
             return Err(Failed);
         }
         self.aof.rewrite.as_rdb = self.base_is_rdb();
+        #[cfg(test)]
+        if self.aof.rewrite.inline {
+            return self.rewrite_here();
+        }
         let forked = self.start_child(Purpose::AofRewrite, |server, report| {
             let temp = server.temp_base_path(std::process::id() as i32);
             match server.write_base(&temp, report) {
@@ -107,6 +115,15 @@ impl Server {
                 Err(Failed)
             }
         }
+    }
+
+    /// What a child and its end do, here and now.
+    #[cfg(test)]
+    fn rewrite_here(&mut self) -> Result<(), Failed> {
+        self.aof.rewrite.scheduled = false;
+        let written = self.write_base(&self.temp_base_path(0), &mut Report::to_nobody());
+        self.rewrite_ended(0, if written.is_ok() { Outcome::Success } else { Outcome::Failure });
+        Ok(())
     }
 
     /// Leaves the old increment whole and safe, and begins a new one.
@@ -141,8 +158,13 @@ impl Server {
 
     /// The child that rewrote the log has ended.
     pub(in crate::persist) fn aof_rewrite_ended(&mut self, child: &Child, outcome: Outcome) {
+        self.aof.rewrite.last_cow_bytes = child.progress.cow_peak_bytes;
+        self.rewrite_ended(child.pid, outcome);
+    }
+
+    fn rewrite_ended(&mut self, pid: i32, outcome: Outcome) {
         let began_ns = self.clock.tick();
-        let temp = self.temp_base_path(child.pid);
+        let temp = self.temp_base_path(pid);
         let finished = match outcome {
             Outcome::Success => {
                 log::info!("Background AOF rewrite terminated with success");
@@ -158,7 +180,6 @@ impl Server {
             }
         };
         let rewrite = &mut self.aof.rewrite;
-        rewrite.last_cow_bytes = child.progress.cow_peak_bytes;
         rewrite.count += u64::from(outcome == Outcome::Success);
         match finished {
             Ok(()) => {
@@ -211,16 +232,21 @@ impl Server {
             String::from_utf8_lossy(&base.name)
         );
         let waiting = self.aof.state == State::WaitRewrite;
-        let named = if waiting { self.name_temp_incr(&mut manifest) } else { Ok(()) };
-        let placed = named.and_then(|()| {
+        let mut new_files = vec![place.clone()];
+        let named = if waiting { self.name_temp_incr(&mut manifest).map(|incr| new_files.push(incr)) } else { Ok(()) };
+        let placed = named.and_then(|()| self.sync_new_incr()).map_err(|Failed| Unreplaced::Old).and_then(|()| {
             manifest.retire_incr(self.aof.state != State::Off);
-            self.trust_new_incr()?;
             self.adopt_manifest(manifest)
         });
-        if placed.is_err() {
-            let _ = self.disk.unlink(&place);
+        if let Err(unreplaced) = placed {
+            if unreplaced == Unreplaced::Old {
+                for file in new_files {
+                    let _ = self.disk.unlink(&file);
+                }
+            }
             return Err(Failed);
         }
+        self.trust_the_disk();
         let base_bytes = self.disk.stat(&place).map_or(0, |stat| stat.len);
         self.aof.current_bytes = base_bytes + self.aof.file_bytes;
         self.aof.base_bytes = self.aof.current_bytes;
@@ -231,8 +257,8 @@ impl Server {
         Ok(())
     }
 
-    /// After a failed sync: sees to it that the increment on top of the new base is safe, and trusts the disk again.
-    fn trust_new_incr(&mut self) -> Result<(), Failed> {
+    /// After a failed sync: sees to it that the increment on top of the new base is safe.
+    fn sync_new_incr(&mut self) -> Result<(), Failed> {
         if !matches!(self.aof.fault, Some(Fault::Sync(_))) {
             return Ok(());
         }
@@ -241,13 +267,20 @@ impl Server {
             log::warn!("Fail to fsync the AOF file: {}.", reason(&error));
             return Err(Failed);
         }
+        Ok(())
+    }
+
+    /// After a failed sync: with a fresh base and a fresh increment in force, all is well again.
+    fn trust_the_disk(&mut self) {
+        if !matches!(self.aof.fault, Some(Fault::Sync(_))) {
+            return;
+        }
         self.aof.syncer.forgive();
         self.aof.syncer.done(self.aof.written);
         self.aof.asked = self.aof.written;
         self.aof.fault = None;
         self.update_gate();
         log::warn!("AOF sync error looks solved: the log has a fresh base. The server can write again.");
-        Ok(())
     }
 
     /// Starts a rewrite if one is due; called by the clock.
@@ -327,9 +360,18 @@ impl Server {
     }
 
     fn write_base_as_commands(&mut self, disk: &dyn Disk, place: &Path, report: &mut Report) -> io::Result<()> {
+        let file = disk.open(place, Open::Create)?;
+        self.write_commands(file, report)
+    }
+
+    /// Writes the commands that make the dataset to a file, and syncs it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write_commands(&self, file: Arc<dyn DiskFile>, report: &mut Report) -> io::Result<()> {
         let config = &self.env.config;
         let piecewise = config.aof_rewrite_incremental_fsync;
-        let mut out = Writer { file: disk.open(place, Open::Create)?, buf: Vec::new(), unsynced: 0, piecewise };
+        let mut out = Writer { file, buf: Vec::new(), unsynced: 0, piecewise };
         if config.aof_timestamp_enabled {
             out.buf.extend_from_slice(annotation(self.env.now_ms / 1000).as_bytes());
         }
@@ -410,6 +452,19 @@ impl Writer {
                     elem(&mut self.buf, value);
                     self.spill()?;
                 }
+                let mut outcome = Ok(());
+                if hash.next_expiry_ms().is_some() {
+                    hash.each_with_expiry(|field, _, expiry_ms| {
+                        let Some(when_ms) = expiry_ms else { return };
+                        let (mut when, mut name) = (itoa::Buffer::new(), itoa::Buffer::new());
+                        let when = when.format(when_ms).as_bytes();
+                        self.command(&[b"HPEXPIREAT", key, when, b"FIELDS", b"1", field.text(&mut name)]);
+                        if outcome.is_ok() {
+                            outcome = self.spill();
+                        }
+                    });
+                }
+                outcome?;
             }
             Ref::Stream(stream) => streams::write(self, key, stream)?,
         }

@@ -51,9 +51,8 @@ impl KeyTable {
             // More keys than an index can name are not remembered; memory ends long before.
             None if entries.len() < u32::MAX as usize => {
                 let at = entries.len() as u32;
-                let mut clients = Vec::with_capacity(1);
-                clients.push(client);
-                entries.push(Entry { key: key.into(), clients });
+
+                entries.push(Entry { key: key.into(), clients: vec![client] });
                 self.index.insert_unique(hash, at, |&at| self::hash(&entries[at as usize].key));
                 self.items += 1;
             }

@@ -82,6 +82,11 @@ struct SimFile {
     era: u64,
 }
 
+/// The path as the disk knows it: the server's folder is `/data`.
+fn at(path: &Path) -> PathBuf {
+    if path == Path::new(".") { "/data".into() } else { Path::new("/data").join(path) }
+}
+
 fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
@@ -195,6 +200,7 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        let path = &*at(path);
         let mut state = self.state();
         let there = state.names.get(path).copied();
         let inode = match (how, there) {
@@ -208,6 +214,8 @@ impl Disk for SimDisk {
                 match there {
                     Some(inode) => {
                         state.inodes[inode].bytes.clear();
+                        // What is written now is new to the disk.
+                        state.inodes[inode].doomed.clear();
                         inode
                     }
                     None => {
@@ -224,6 +232,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (from, to) = (&*at(from), &*at(to));
         let mut state = self.state();
         let inode = *state.names.get(from).ok_or_else(not_found)?;
         state.change().map_err(|fault| fault.kind)?;
@@ -233,6 +242,7 @@ impl Disk for SimDisk {
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
+        let path = &*at(path);
         let mut state = self.state();
         if !state.names.contains_key(path) {
             return Err(not_found());
@@ -243,6 +253,7 @@ impl Disk for SimDisk {
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
+        let path = &*at(path);
         let mut state = self.state();
         if state.is_folder(path) || state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -253,6 +264,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let path = &*at(path);
         let mut state = self.state();
         state.change().map_err(|fault| fault.kind)?;
         let (synced, pending): (Vec<_>, Vec<_>) =
@@ -270,6 +282,7 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let path = &*at(path);
         let state = self.state();
         if !state.is_folder(path) {
             return Err(not_found());
@@ -279,6 +292,7 @@ impl Disk for SimDisk {
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let path = &*at(path);
         let state = self.state();
         if state.is_folder(path) {
             return Ok(Stat { len: 0, is_dir: true });

@@ -9,6 +9,7 @@ use crate::types::item::Field;
 /// to run.
 pub enum Iter<'a> {
     Listpack(Tuples<'a, 2>),
+    Expiring(Tuples<'a, 3>),
     Table(table::Iter<'a, Field>),
 }
 
@@ -19,6 +20,7 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Iter::Listpack(list) => list.next().map(|[field, value]| (field, value)),
+            Iter::Expiring(list) => list.next().map(|[field, value, _]| (field, value)),
             Iter::Table(items) => items.next().map(pair),
         }
     }
@@ -27,6 +29,7 @@ impl<'a> Iterator for Iter<'a> {
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut each: F) -> B {
         match self {
             Iter::Listpack(list) => list.fold(init, |so_far, [field, value]| each(so_far, (field, value))),
+            Iter::Expiring(list) => list.fold(init, |so_far, [field, value, _]| each(so_far, (field, value))),
             Iter::Table(items) => items.fold(init, |so_far, item| each(so_far, pair(item))),
         }
     }

@@ -55,7 +55,7 @@ fn agrees_with_a_plain_map() {
         let mut seen = BTreeMap::new();
         let mut cursor = 0;
         loop {
-            cursor = hash.scan(cursor, |(field, value)| {
+            cursor = hash.scan(cursor, |(field, value), _| {
                 assert!(seen.insert(field.to_vec(), value.to_vec()).is_none());
             });
             if cursor == 0 {
@@ -120,4 +120,67 @@ fn memory_per_field_is_as_announced() {
     }
     let per_field = bytes as f64 / 20_000.0;
     assert!(per_field < 36.0, "{per_field}");
+}
+
+#[test]
+fn times_agree_with_a_plain_map() {
+    let mut rng = fastrand::Rng::with_seed(11);
+    let mut encodings = BTreeSet::new();
+    for round in 0..250 {
+        let mut hash = Hash::default();
+        let mut twin: BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)> = BTreeMap::new();
+        let kinds = round % 4 + 1;
+        let span = [10, 5000, 1 << 30, 1 << 45][rng.usize(..4)];
+        for _ in 0..rng.usize(..200) {
+            let (field, value) = (any_word(&mut rng, kinds), any_word(&mut rng, kinds));
+            let expiry_ms = (rng.u8(..4) > 0).then(|| rng.u64(..span));
+            match rng.u8(..8) {
+                0..=2 => {
+                    assert_eq!(hash.set(&field, &value, &LIMITS), twin.insert(field, (value, None)).is_none());
+                }
+                3 => {
+                    let kept = twin.get(&field).and_then(|(_, expiry_ms)| *expiry_ms);
+                    assert_eq!(hash.set_keep_ttl(&field, &value, &LIMITS), twin.insert(field, (value, kept)).is_none());
+                }
+                4 => assert_eq!(hash.remove(&field), twin.remove(&field).is_some()),
+                5..=6 => {
+                    assert_eq!(hash.set_expiry(&field, expiry_ms), twin.contains_key(&field));
+                    twin.entry(field).and_modify(|(_, at)| *at = expiry_ms);
+                }
+                _ => hash = hash.clone(),
+            }
+            encodings.insert(hash.encoding());
+            assert_eq!(hash.next_expiry_ms(), twin.values().filter_map(|(_, at)| *at).min());
+            let other = any_word(&mut rng, kinds);
+            assert_eq!(hash.expiry_ms(&other), twin.get(&other).map(|(_, at)| *at));
+        }
+        let mut seen = BTreeMap::new();
+        hash.each_with_expiry(|field, value, at| {
+            assert!(seen.insert(field.to_vec(), (value.to_vec(), at)).is_none());
+        });
+        assert_eq!(seen, twin);
+        let now_ms = rng.u64(..span);
+        let live = twin.values().filter(|(_, at)| at.is_none_or(|at| now_ms <= at)).count();
+        assert_eq!(hash.live_len(now_ms), live);
+        let mut visited = 0;
+        hash.each_live(now_ms, |_, _| visited += 1);
+        assert_eq!(visited, live);
+        while let Some(field) = hash.first_due(now_ms).map(|field| field.to_vec()) {
+            assert_eq!(hash.expiry_ms(&field), Some(hash.next_expiry_ms()));
+            hash.remove(&field);
+        }
+        assert_eq!(hash.len(), live);
+    }
+    assert_eq!(encodings.len(), 3);
+}
+
+#[test]
+fn times_take_few_bytes() {
+    let mut hash = Hash::default();
+    for n in 0..10 {
+        hash.set(format!("field{n:03}").as_bytes(), b"val00000", &LIMITS);
+        hash.set_expiry(format!("field{n:03}").as_bytes(), Some(1_800_000_000_000));
+    }
+    assert_eq!(hash.encoding(), "listpackex");
+    assert!(hash.mem_bytes() <= 256, "{}", hash.mem_bytes());
 }

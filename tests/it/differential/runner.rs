@@ -178,6 +178,7 @@ impl Session {
     fn run(&mut self, steps: &[Step]) -> Result<(), Difference> {
         let (mut at, mut looked) = (0, 0);
         while at < steps.len() {
+            let began = at;
             let done = match &steps[at] {
                 Step::Pause { millis } => {
                     sleep(Duration::from_millis(*millis));
@@ -200,7 +201,7 @@ impl Session {
                 }
             };
             done.map_err(|(at, what)| Difference { at, what })?;
-            self.compare_events(&steps[at - 1]).map_err(|what| Difference { at: at - 1, what })?;
+            self.compare_events(&steps[began..at]).map_err(|what| Difference { at: at - 1, what })?;
             let waits = matches!(steps.get(at), Some(Step::Pause { .. }));
             if (at - looked >= STATE_EVERY || at == steps.len()) && !waits {
                 looked = at;
@@ -452,8 +453,8 @@ impl Session {
         Err(format!("blocked in {}\n  oracle:  {:?}\n  subject: {:?}", show(&args), replies[ORACLE], replies[SUBJECT]))
     }
 
-    /// Compare the events of the last step.
-    fn compare_events(&mut self, step: &Step) -> Result<(), String> {
+    /// Compare the events of the last steps.
+    fn compare_events(&mut self, steps: &[Step]) -> Result<(), String> {
         let Some(listeners) = &mut self.listeners else { return Ok(()) };
         let mut events = [Vec::new(), Vec::new()];
         for (side, listener) in listeners.iter_mut().enumerate() {
@@ -464,12 +465,14 @@ impl Session {
                 events[side].push(format!("{} {}", channel.text(), text.text()));
             }
         }
-        if let Step::Send { args, .. } = step
-            && events[ORACLE] != events[SUBJECT]
-            && !compare::events_may_differ(args, self.version)
-        {
+        let requests: Vec<&[Vec<u8>]> = steps
+            .iter()
+            .filter_map(|step| if let Step::Send { args, .. } = step { Some(args.as_slice()) } else { None })
+            .collect();
+        if !compare::same_events(&requests, &events) {
             let [oracle, subject] = events.map(|events| events.join(", "));
-            return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(args)));
+            let last = requests.last().copied().unwrap_or_default();
+            return Err(format!("{} (its events)\n  oracle:  {oracle}\n  subject: {subject}", show(last)));
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::dispatch::*;
 use crate::encoding::listpack::Elem;
 use crate::keyspace::{Class, Ref, Value};
 use crate::resp::{Args, Reply};
+use crate::sys::locale;
 use crate::types::List;
 use crate::types::list::End;
 use crate::types::{Zset, zset};
@@ -189,7 +190,9 @@ fn arrange(
     options: &Options<'_>,
 ) -> Result<(), CmdError> {
     let directed = |order: Ordering| if options.descending { order.reverse() } else { order };
-    if let (By::Element, true) = (&options.by, options.alpha) {
+    // What is stored must not depend on where the server runs.
+    let plain = options.store.is_some() || locale::is_plain();
+    if let (By::Element, true, true) = (&options.by, options.alpha, plain) {
         order(elements, places, |a, b| directed(a.cmp(b)));
         return Ok(());
     }
@@ -198,7 +201,8 @@ fn arrange(
         By::Element | By::Nothing => None,
     };
     if options.alpha {
-        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(Cow::into_owned)))?;
+        let text = |weight: Cow<'_, [u8]>| if plain { weight.into_owned() } else { locale::sort_key(&weight) };
+        let mut weighed = weigh(db, elements, by, |weight| Ok(weight.map(text)))?;
         order(&mut weighed, places, |a, b| directed(a.0.cmp(&b.0)));
         elements.extend(weighed.into_iter().map(|(_, element)| element));
     } else {

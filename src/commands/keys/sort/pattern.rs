@@ -40,6 +40,11 @@ impl<'a> Pattern<'a> {
         for part in [self.prefix, element, self.suffix] {
             key.extend_from_slice(part);
         }
+        if let Some(field) = self.field
+            && db.has_fields_due()
+        {
+            db.expire_fields_named(key, std::iter::once(field));
+        }
         let digits = |n: i64| Cow::Owned(itoa::Buffer::new().format(n).as_bytes().to_vec());
         match (db.read(key)?, self.field) {
             (Ref::Str { bytes, .. }, None) => Some(Cow::Borrowed(bytes)),

@@ -8,7 +8,7 @@
 //! key       chain(name), then its value
 //! value     chain(type, 4 bytes big-endian), then by type, then add("!!expire!!") if it expires
 //!   string  chain(text)            list  chain(each element)         set  add(each member)
-//!   zset    add(digest of member: chain(member), chain(score as %.17g))
+//!   zset    add(digest of member: chain(member), chain(score as in a reply))
 //!   hash    add(digest of field: chain(field), chain(value))
 //! ```
 
@@ -116,7 +116,7 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         Ref::Zset(zset) => {
             for (member, score) in zset.iter() {
                 let mut text = Vec::new();
-                float::write_general(&mut text, score, 17);
+                float::write_f64(&mut text, score);
                 digest.add_pair(&member.to_vec(), &text);
             }
         }

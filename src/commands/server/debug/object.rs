@@ -88,7 +88,7 @@ pub fn sdslen(ctx: &mut Ctx<'_>) -> CmdResult {
 }
 
 pub fn listpack(ctx: &mut Ctx<'_>) -> CmdResult {
-    if entry_of(ctx)?.value().encoding() != "listpack" {
+    if !entry_of(ctx)?.value().encoding().starts_with("listpack") {
         return Err(CmdError::text("ERR Not a listpack encoded object."));
     }
     ctx.reply.simple("Listpack structure printed on stdout");

@@ -8,7 +8,8 @@ pub fn keyspace(server: &mut Server, out: &mut Report) {
     for (index, db) in server.dbs.iter().enumerate() {
         if !db.is_empty() || db.expiring_len() > 0 {
             let (keys, expires, ttl) = (db.len(), db.expiring_len(), db.avg_ttl_ms(server.env.now_ms));
-            out.line(format_args!("db{index}:keys={keys},expires={expires},avg_ttl={ttl},subexpiry=0"));
+            let fields = db.elem_expiring_len();
+            out.line(format_args!("db{index}:keys={keys},expires={expires},avg_ttl={ttl},subexpiry={fields}"));
         }
     }
 }

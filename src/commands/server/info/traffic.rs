@@ -27,7 +27,8 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("instantaneous_input_repl_kbps", kbps(0));
     out.field("instantaneous_output_repl_kbps", kbps(0));
     out.field("rejected_connections", stats.connections_rejected);
-    out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    out.field("expired_subkeys", keys.expired_elems);
     out.field("expired_keys", keys.expired);
     out.field("expired_stale_perc", "0.00");
     out.field("expired_time_cap_reached_count", stats.expired_time_cap_reached);
@@ -74,7 +75,7 @@ pub fn stats(server: &mut Server, out: &mut Report) {
 
 pub fn debug(server: &mut Server, out: &mut Report) {
     let stats = &server.stats;
-    out.field("eventloop_duration_aof_sum", 0);
+    out.field("eventloop_duration_aof_sum", server.aof.flush_ns / 1000);
     out.field("eventloop_duration_cron_sum", stats.cron_ns / 1000);
     out.field("eventloop_duration_max", stats.turn_ns_max / 1000);
     out.field("eventloop_cmd_per_cycle_max", stats.turn_commands_max);
