@@ -13,6 +13,7 @@ use crate::persist::rdb::format::Family;
 use crate::persist::rdb::{check, dump};
 use crate::resp::args::Span;
 use crate::resp::parse::{self, Limits, Step};
+use crate::script::fuzz;
 use crate::sys::disk::DiskFile;
 use crate::util::glob::{self, Case};
 use crate::util::{float, number, quote, units};
@@ -35,6 +36,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("number", numbers),
     ("restore", restore),
     ("rdb", rdb_file),
+    ("cjson", fuzz::cjson),
+    ("cmsgpack", fuzz::cmsgpack),
+    ("struct", fuzz::structs),
+    ("conversion", fuzz::conversion),
 ];
 
 /// Runs the body of a target.

@@ -14,7 +14,8 @@ impl Code {
 
 /// Compiles a text. A text that does not compile yields code all the same: loading it reports the error, with its place.
 ///
-/// `KEYS` and `ARGV` change from run to run, so they are never resolved when loading. `tostring` is not a builtin here: it prints
+/// `KEYS` and `ARGV` change from run to run: they must be nil when code is loaded ([`super::engine::Engine::load`]), for globals are looked up
+/// then, once and for all if they are there. `tostring` is not a builtin here: it prints
 /// numbers as 5.1 did.
 pub fn compile(source: &[u8]) -> Result<Code, Vec<u8>> {
     let compiler = Compiler::new()

@@ -53,7 +53,10 @@ fn errors_tell_script_and_line() {
         eval(&mut s, "return redis.pcall('get','list')"),
         "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
     );
-    assert_eq!(eval(&mut s, "local ok, e = pcall(redis.call, 'nosuch') return e"), "$44\r\nERR Unknown Redis command called from script\r\n");
+    assert_eq!(
+        eval(&mut s, "local ok, e = pcall(redis.call, 'nosuch') return e"),
+        "$44\r\nERR Unknown Redis command called from script\r\n"
+    );
     assert!(eval(&mut s, "return 1 +").starts_with("-ERR Error compiling script (new function): user_script:1:"));
     assert!(eval(&mut s, "return nosuch").contains("Script attempted to access nonexistent global variable 'nosuch'"));
 }
@@ -145,7 +148,17 @@ fn nothing_shared_can_be_changed() {
         let reply = answer(script);
         assert!(reply.to_lowercase().contains("attempt to modify a readonly table"), "{script}: {reply}");
     }
-    for script in ["print(1)", "loadfile('x')", "dofile('x')", "require('x')", "return io", "return debug", "getfenv()", "newproxy()", "return package"] {
+    for script in [
+        "print(1)",
+        "loadfile('x')",
+        "dofile('x')",
+        "require('x')",
+        "return io",
+        "return debug",
+        "getfenv()",
+        "newproxy()",
+        "return package",
+    ] {
         assert!(answer(script).contains("Script attempted to access nonexistent global variable"), "{script}");
     }
     assert!(answer("return #os.execute").contains("attempt to get length of a nil value"));

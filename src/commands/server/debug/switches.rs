@@ -99,12 +99,6 @@ pub fn scripts_may_all(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
-/// Says OK to a number that has no meaning here.
-pub fn number_accepted(ctx: &mut Ctx<'_>) -> CmdResult {
-    ctx.reply.ok();
-    Ok(Flow::Done)
-}
-
 pub fn change_repl_id(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.server.process.replication_id = String::from_utf8_lossy(&random::id()).into_owned();
     log::info!("Changing replication IDs after receiving change-repl-id");
