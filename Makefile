@@ -10,7 +10,7 @@ NEXTEST = $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run
 TCL_QUICK = $(addprefix unit/type/,incr string list-2 list-3 hash set list zset) \
 	$(addprefix unit/,quit printver auth protocol scan slowlog sort keyspace)
 
-.PHONY: help run build test unit lint tcl bench asan fuzz fuzz-diff install clean
+.PHONY: help run build test unit lint tcl test-clients bench asan fuzz fuzz-diff install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -40,6 +40,11 @@ tcl: ## upstream's Tcl suite: every unit, compared with the tests listed as pass
 	@scripts/need cc g++ make python3 tclsh dpkg-source ps
 	$(CARGO) build
 	scripts/tcl-suite --check -j 2
+
+test-clients: ## BullMQ, rq, redis-py's locks and a rate limiter against the server
+	@scripts/need cc g++ make node npm python3 pip3
+	$(CARGO) build
+	scripts/test-clients
 
 bench: build ## CPU per request and bytes per key, side by side with the machine's redis-server
 	@scripts/need redis-server redis-benchmark python3
