@@ -105,7 +105,7 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
         ("clients.slaves", 0),
         ("clients.normal", usage.clients),
         ("cluster.links", 0),
-        ("aof.buffer", 0),
+        ("aof.buffer", usage.log_buffer),
         ("lua.caches", scripts.cache.mem_bytes()),
         ("functions.caches", scripts.libraries.mem_bytes()),
         ("script.VMs", eval_vm + functions_vm),
