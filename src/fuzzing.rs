@@ -16,6 +16,7 @@ use crate::persist::rdb::format::Family;
 use crate::persist::rdb::{check, dump};
 use crate::resp::args::Span;
 use crate::resp::parse::{self, Limits, Step};
+use crate::script::fuzz;
 use crate::server::{Server, boot};
 use crate::sys::disk::DiskFile;
 use crate::types::hyperloglog;
@@ -42,6 +43,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("restore", restore),
     ("hyperloglog", hyperloglog_string),
     ("rdb", rdb_file),
+    ("cjson", fuzz::cjson),
+    ("cmsgpack", fuzz::cmsgpack),
+    ("struct", fuzz::structs),
+    ("conversion", fuzz::conversion),
     ("aof", log_file),
     ("manifest", manifest_text),
 ];

@@ -4,8 +4,8 @@
 //! turn of the loop: who connects is accepted, who asks is answered `-BUSY` but for the few commands that are meant for this. Time
 //! stands still for the script all the while, no key expires, and who waits for a key waits on.
 //!
-//! What always holds: no client is removed whose input or output the turn around it has in hand, the script's own among them; those
-//! are served when the script is done.
+//! What always holds: the script's own client is neither served nor removed; of the others the turn around it gives back what input
+//! it has in hand.
 
 use std::time::Duration;
 
@@ -93,6 +93,9 @@ impl Server {
         let no_touch = self.env.no_touch;
         let running = self.net.running;
         let unit = std::mem::take(&mut self.env.fx.unit);
+        if let Some(client) = self.scripts.running.as_ref().map(|running| running.client) {
+            self.take_back_offered(client);
+        }
         if polled.is_ok() {
             self.take_events(&events, None);
         }
@@ -103,7 +106,8 @@ impl Server {
         turn.run(self);
         self.write_all();
         self.net.to_read.extend(held);
-        let closing = std::mem::take(&mut self.net.to_close);
+        // Who has asked for the end sees the connection go with the process.
+        let closing = if self.shutdown.exit.is_none() { std::mem::take(&mut self.net.to_close) } else { Vec::new() };
         let (held, free): (Vec<_>, Vec<_>) = closing.into_iter().partition(|id| in_hand(self, *id));
         for id in free {
             self.close_client(id);

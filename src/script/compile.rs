@@ -12,10 +12,14 @@ impl Code {
     }
 }
 
-/// Compiles a text. A text that does not compile yields code all the same: loading it reports the error, with its place.
+/// Compiles a text.
 ///
-/// `KEYS` and `ARGV` change from run to run, so they are never resolved when loading. `tostring` is not a builtin here: it prints
+/// `KEYS` and `ARGV` change from run to run: they must be nil when code is loaded ([`super::engine::Engine::load`]), for globals are looked up
+/// then, once and for all if they are there. `tostring` is not a builtin here: it prints
 /// numbers as 5.1 did.
+///
+/// # Errors
+/// What is wrong, behind `:line:`.
 pub fn compile(source: &[u8]) -> Result<Code, Vec<u8>> {
     let compiler = Compiler::new()
         .set_optimization_level(2)
@@ -24,7 +28,7 @@ pub fn compile(source: &[u8]) -> Result<Code, Vec<u8>> {
         .set_disabled_builtins(["tostring"]);
     match compiler.compile(source) {
         Ok(code) => Ok(Code(code)),
-        Err(mlua::Error::SyntaxError { message, .. }) => Err(message.into_bytes()),
+        Err(mlua::Error::SyntaxError { message, .. }) => Err([b":", message.as_bytes()].concat()),
         Err(error) => Err(error.to_string().into_bytes()),
     }
 }

@@ -133,6 +133,11 @@ impl Engine {
         let mut loaded = None;
         let mut message = Vec::new();
         let outcome = self.interpreter.protected(None, &mut |vm| {
+            // What a global is when code is loaded it stays for that code, unless it is nothing.
+            for name in [c"KEYS", c"ARGV"] {
+                vm.push_nil();
+                vm.set_global(name);
+            }
             if vm.load(chunk, code, 0) {
                 loaded = Some(vm.make_ref(vm.top()));
             } else {

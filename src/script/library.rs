@@ -153,8 +153,8 @@ impl Server {
         let code = engine::check("user_function", code).map_err(|message| compiling(&message))?;
         let engine = self.scripts.take_engine(Purpose::Functions, &self.env.config);
         let Some(mut engine) = engine else { return Err(CmdError::text("ERR Failed creating the library")) };
-        let started_ns = self.clock.tick();
-        self.scripts.prepare(Running::new(What::Library, client, started_ns, ScriptFlags::empty()));
+        self.clock.tick();
+        self.scripts.prepare(Running::new(What::Library, client, &self.clock, ScriptFlags::empty()));
         self.scripts.registering = Some(Vec::new());
         let outcome = lend::lend(self, || engine.run_library(c"@user_function", &code));
         self.script_ended();

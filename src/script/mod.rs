@@ -13,6 +13,7 @@ pub mod call;
 pub mod compile;
 pub mod convert;
 pub mod engine;
+pub mod fuzz;
 pub mod lend;
 pub mod lib;
 pub mod library;
@@ -57,11 +58,11 @@ pub struct Scripts {
     pub registering: Option<Vec<library::Registered>>,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what is not for scripts.
     pub all_commands: bool,
-    /// Scripts of EVAL that were dropped to make room for others.
-    pub evicted: u64,
     /// Argument and reply buffers of `redis.call`, used again and again.
     pub scratch: OwnedArgs,
     pub answer: Reply,
+    /// Runs so far.
+    runs: u32,
     watch: watch::Watch,
     /// For the turns that other clients get while a script is busy.
     nested: busy::Nested,

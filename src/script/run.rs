@@ -11,6 +11,7 @@ use crate::dispatch::error::CmdError;
 use crate::dispatch::{CmdResult, Flow};
 use crate::net::ClientId;
 use crate::resp::{Args, OwnedArgs};
+use crate::server::clock::Clock;
 use crate::util::number::parse_i64;
 
 /// What `redis.set_repl` takes.
@@ -18,6 +19,9 @@ pub const REPLICATE_NONE: u8 = 0;
 pub const REPLICATE_AOF: u8 = 1;
 pub const REPLICATE_REPLICAS: u8 = 2;
 pub const REPLICATE_ALL: u8 = 3;
+
+/// Runs between two steps of garbage collection, beside those the interpreter does by itself.
+const GC_PACE: u32 = 50;
 
 const NO_SCRIPT: CmdError = CmdError::text("NOSCRIPT No matching script. Please use EVAL.");
 
@@ -35,6 +39,8 @@ pub struct Running {
     pub what: What,
     pub client: ClientId,
     pub started_ns: u64,
+    /// The same as unix time.
+    pub started_us: u64,
     pub flags: ScriptFlags,
     /// What commands answer in: RESP3 once the script has asked for it.
     pub resp3: bool,
@@ -51,11 +57,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn new(what: What, client: ClientId, started_ns: u64, flags: ScriptFlags) -> Running {
+    pub(super) fn new(what: What, client: ClientId, clock: &Clock, flags: ScriptFlags) -> Running {
         Running {
             what,
             client,
-            started_ns,
+            started_ns: clock.now_ns,
+            started_us: clock.now_us(),
             flags,
             resp3: false,
             replicate: REPLICATE_ALL,
@@ -177,7 +184,7 @@ impl crate::server::Server {
         let (flags, code_at) = shebang::of_script(body).map_err(CmdError::new)?;
         let code = engine::check("user_script", &body[code_at..]).map_err(|message| compile_error(&message))?;
         let (dropped, count) = self.scripts.cache.add(digest, body, flags, code_at, by_eval);
-        self.scripts.evicted += count;
+        self.stats.evicted_scripts += count;
         let engine = self.scripts.take_engine(Purpose::Eval, &self.env.config);
         let Some(mut engine) = engine else { return Err(CmdError::text("ERR not enough memory")) };
         if !dropped.is_empty() {
@@ -250,7 +257,7 @@ fn begin(ctx: &mut Ctx<'_>, what: What, flags: ScriptFlags, read_only: bool) -> 
         }
     }
     let flags = if read_only { flags | ScriptFlags::NO_WRITES } else { flags };
-    Ok(Running { out_of_memory, ..Running::new(what, ctx.client, server.clock.now_ns, flags) })
+    Ok(Running { out_of_memory, ..Running::new(what, ctx.client, &server.clock, flags) })
 }
 
 /// Runs what `start` calls, leaving one result, and writes that as the reply.
@@ -259,6 +266,7 @@ fn finish(ctx: &mut Ctx<'_>, engine: &mut Engine, running: Running, start: &mut 
     let mark = ctx.reply.len();
     let mut written = Written::default();
     ctx.server.scripts.prepare(running);
+    ctx.server.env.in_script = true;
     let reply = &mut *ctx.reply;
     let outcome = lend::lend(ctx.server, || {
         engine.run(&mut |vm| {
@@ -269,6 +277,9 @@ fn finish(ctx: &mut Ctx<'_>, engine: &mut Engine, running: Running, start: &mut 
         })
     });
     let running = ctx.server.script_ended();
+    if ctx.server.scripts.runs.is_multiple_of(GC_PACE) {
+        engine.collect(false);
+    }
     // What it has selected was for itself.
     ctx.client().db = db;
     ctx.server.env.fx.propagate_nothing();
@@ -313,6 +324,7 @@ impl super::Scripts {
         self.json = Default::default();
         self.random.begin();
         self.failure = None;
+        self.runs = self.runs.wrapping_add(1);
         self.running = Some(running);
         self.watch.begin();
     }
@@ -322,6 +334,7 @@ impl crate::server::Server {
     /// A run is over.
     pub(super) fn script_ended(&mut self) -> Option<Running> {
         self.scripts.watch.end();
+        self.env.in_script = false;
         let running = self.scripts.running.take();
         if running.as_ref().is_some_and(|running| running.busy) {
             self.update_gate();

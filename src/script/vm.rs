@@ -248,10 +248,12 @@ impl Interpreter {
         }
     }
 
-    /// Bytes it holds.
+    /// Bytes of its objects; the pages they lie in may be more.
     pub fn used_bytes(&self) -> usize {
-        // SAFETY: the meter lives as long as `self`; it is written only while the interpreter runs, on this thread.
-        unsafe { (*self.meter).used }
+        // SAFETY: reads figures only.
+        unsafe {
+            ffi::lua_gc(self.state, ffi::LUA_GCCOUNT, 0) as usize * 1024 + ffi::lua_gc(self.state, ffi::LUA_GCCOUNTB, 0) as usize
+        }
     }
 
     /// How to interrupt it.

@@ -99,6 +99,8 @@ pub struct Net {
     pub current: Option<ClientId>,
     /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
     pub pushed_to_lent: bool,
+    /// Input in the hands of the turn that runs, while it runs scripts.
+    pub offered: Vec<turn::Offered>,
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }

@@ -35,7 +35,7 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("expire_cycle_cpu_milliseconds", stats.expire_cycle_ns / 1_000_000);
     out.field("evicted_keys", keys.evicted);
     out.field("evicted_clients", stats.clients_evicted);
-    out.field("evicted_scripts", server.scripts.evicted);
+    out.field("evicted_scripts", stats.evicted_scripts);
     let current_ns = server.memory.over_since_ns.map_or(0, |since_ns| server.clock.now_ns.saturating_sub(since_ns));
     out.field("total_eviction_exceeded_time", (stats.eviction_exceeded_ns + current_ns) / 1_000_000);
     out.field("current_eviction_exceeded_time", current_ns / 1_000_000);
