@@ -424,7 +424,7 @@ mod tests {
         for i in 0..3000 {
             s.run(&format!("SET int:{i} {i}"));
             s.run(&format!("SET str:{i} {}", "x".repeat(i + 1)));
-            s.run(&format!("HSET hash f{i} {}", "v".repeat(i % 300)));
+            s.run(&format!("HSET hash f{i} {}", "v".repeat(i % 300 + 1)));
             s.run(&format!("SADD set member:{i}"));
             s.run(&format!("SADD ints {i}"));
             s.run(&format!("ZADD zset {} member:{i}", i % 50));
