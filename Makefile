@@ -10,7 +10,7 @@ NEXTEST = $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run
 TCL_QUICK = $(addprefix unit/type/,incr string list-2 list-3 hash set list zset) \
 	$(addprefix unit/,quit printver auth protocol scan slowlog sort keyspace)
 
-.PHONY: help run build test unit lint tcl bench asan fuzz fuzz-diff install clean
+.PHONY: help run build test unit lint tcl bench criterion pgo asan fuzz fuzz-diff install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -41,9 +41,16 @@ tcl: ## upstream's Tcl suite: every unit, compared with the tests listed as pass
 	$(CARGO) build
 	scripts/tcl-suite --check -j 2
 
-bench: build ## CPU per request and bytes per key, side by side with the machine's redis-server
+bench: build ## CPU per request and bytes per key, side by side with the machine's servers; writes README's figures
 	@scripts/need redis-server redis-benchmark python3
-	scripts/bench --memory
+	scripts/bench --write
+
+criterion: ## what the parser, replies, table, listpack and tree cost by themselves
+	$(CARGO) bench --bench parts
+
+pgo: ## a release build guided by a profile of redis-benchmark's workloads, in target/pgo
+	@scripts/need cc make redis-benchmark python3
+	scripts/pgo
 
 asan: ## unit tests and differential test under AddressSanitizer (nightly toolchain)
 	@scripts/need cc make redis-server

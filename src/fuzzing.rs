@@ -5,20 +5,25 @@
 //! the way back. No input makes a body allocate more than a small multiple of its length.
 
 use crate::config::{self, Config};
+use crate::dispatch::table::CommandTable;
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::Listpack;
 use crate::encoding::lzf;
 use crate::keyspace::{Entry, Env};
+use crate::persist::aof::manifest::Manifest;
+use crate::persist::child::Report;
 use crate::persist::rdb::format::Family;
 use crate::persist::rdb::{check, dump};
 use crate::resp::args::Span;
 use crate::resp::parse::{self, Limits, Step};
+use crate::server::{Server, boot};
 use crate::sys::disk::DiskFile;
 use crate::util::glob::{self, Case};
 use crate::util::{float, number, quote, units};
+use std::cell::RefCell;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// The function behind a target.
 pub type Body = fn(&[u8]);
@@ -35,6 +40,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("number", numbers),
     ("restore", restore),
     ("rdb", rdb_file),
+    ("aof", log_file),
+    ("manifest", manifest_text),
 ];
 
 /// Runs the body of a target.
@@ -77,25 +84,36 @@ pub fn restore(data: &[u8]) {
 
 /// A file of bytes.
 struct MemoryFile {
-    bytes: Vec<u8>,
+    bytes: Mutex<Vec<u8>>,
     at: AtomicUsize,
+}
+
+impl MemoryFile {
+    fn new(bytes: &[u8]) -> Arc<MemoryFile> {
+        Arc::new(MemoryFile { bytes: Mutex::new(bytes.to_vec()), at: AtomicUsize::new(0) })
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().expect("nobody panics while holding it")
+    }
 }
 
 impl DiskFile for MemoryFile {
     fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let at = self.at.load(Ordering::Relaxed);
-        let n = buf.len().min(self.bytes.len() - at);
-        buf[..n].copy_from_slice(&self.bytes[at..at + n]);
+        let (bytes, at) = (self.bytes(), self.at.load(Ordering::Relaxed));
+        let n = buf.len().min(bytes.len() - at);
+        buf[..n].copy_from_slice(&bytes[at..at + n]);
         self.at.store(at + n, Ordering::Relaxed);
         Ok(n)
     }
 
-    fn write(&self, _bytes: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes().extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn seek(&self, offset: u64) -> io::Result<()> {
-        self.at.store((offset as usize).min(self.bytes.len()), Ordering::Relaxed);
+        self.at.store((offset as usize).min(self.bytes().len()), Ordering::Relaxed);
         Ok(())
     }
 
@@ -108,15 +126,68 @@ impl DiskFile for MemoryFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.len() as u64)
+        Ok(self.bytes().len() as u64)
     }
 }
 
 /// A snapshot is read to its end or refused, and what is said of it is text.
 pub fn rdb_file(data: &[u8]) {
-    let file = Arc::new(MemoryFile { bytes: data.to_vec(), at: AtomicUsize::new(0) });
-    let verdict = check::check("fuzz", file);
+    let verdict = check::check("fuzz", MemoryFile::new(data));
     assert!(verdict.bytes <= data.len() as u64 && verdict.report.ends_with('\n'));
+}
+
+/// Runs with two empty servers that a log can be loaded into.
+fn with_servers(run: impl FnOnce(&mut Server, &mut Server)) {
+    thread_local! {
+        static SERVERS: RefCell<(Server, Server)> = RefCell::new((small_server(), small_server()));
+    }
+    SERVERS.with(|servers| {
+        let (one, other) = &mut *servers.borrow_mut();
+        run(one, other);
+        for db in one.dbs.iter_mut().chain(&mut other.dbs) {
+            drop(db.take_all());
+        }
+    });
+}
+
+fn small_server() -> Server {
+    static TABLE: OnceLock<&'static CommandTable> = OnceLock::new();
+    let table = TABLE.get_or_init(|| boot::command_table(&[]).expect("no renames, no conflict"));
+    // Long strings may be made by short commands, within this limit.
+    Server::new(Config { databases: 3, proto_max_bulk_len_bytes: 1 << 20, ..Config::default() }, table)
+}
+
+/// A log is loaded to its end or refused; what it made survives being written as a log and loaded again.
+pub fn log_file(data: &[u8]) {
+    with_servers(|server, again| log_survives(data, server, again));
+}
+
+fn log_survives(data: &[u8], server: &mut Server, again: &mut Server) {
+    if server.load_log_stream(MemoryFile::new(data)).is_err() {
+        return;
+    }
+    let log = MemoryFile::new(b"");
+    server.write_commands(log.clone(), &mut Report::to_nobody()).expect("memory does not fail");
+    assert!(again.load_log_stream(log).is_ok());
+    for (db, other) in server.dbs.iter().zip(&again.dbs) {
+        assert_eq!(db.len(), other.len());
+        for entry in db.iter() {
+            let found = other.iter().find(|found| found.key() == entry.key()).expect("the key is there again");
+            assert_eq!((found.kind(), found.expiry_ms()), (entry.kind(), entry.expiry_ms()));
+            assert_eq!(found.value().size(), entry.value().size());
+        }
+    }
+}
+
+/// A manifest that is taken means the same when it is written and read again.
+pub fn manifest_text(data: &[u8]) {
+    let Ok(manifest) = Manifest::parse(data) else { return };
+    let again = Manifest { base_seq: manifest.base_seq, incr_seq: manifest.incr_seq, ..manifest.clone() };
+    assert!(manifest.files().all(|file| !file.name.contains(&b'/') && file.seq > 0));
+    let text = manifest.format();
+    if !text.is_empty() {
+        assert_eq!(Manifest::parse(&text), Ok(again));
+    }
 }
 
 /// What a client's bytes came to: requests as words, then what ended them.
@@ -306,6 +377,8 @@ mod tests {
         b"1.7976931348623157e308",
         b"0x1p3",
         b"12gb",
+        b"#TS:1\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*1\r\n$5\r\nMULTI\r\n*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\n7\r\n*1\r\n$4\r\nEXEC\r\n",
+        b"file a.1.base.rdb seq 1 type b\nfile \"b c\" seq 2 type i startoffset 7 endoffset 9\n",
         // Values as RESTORE takes them: a set, a hash, sorted sets of both kinds, lists of old and new nodes, a zipmap.
         b"\0\x02\x03\x01a\xc0\x05\xc3\x04\x0a\x01aa\x80",
         b"\0\x04\x02\x01a\x01b\x01c\xc1\x39\x30",

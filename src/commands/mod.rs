@@ -12,6 +12,7 @@ pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod sets;
+pub mod streams;
 pub mod strings;
 pub mod timeout;
 pub mod transactions;
@@ -31,6 +32,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     pubsub::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
     zsets::COMMANDS,

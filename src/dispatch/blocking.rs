@@ -49,12 +49,21 @@ pub struct Wait {
     pub timeout_ms: u64,
     /// What to answer inside a transaction, where nobody waits.
     pub denied: Nothing,
+    /// The wait ends, too, when what a key holds is gone, or is of another type: the request runs again and says so.
+    pub or_gone: bool,
+    /// The request to run again, where it is not the one that ran first.
+    pub again: Option<OwnedArgs>,
 }
 
 impl Wait {
     /// A wait for something else than a key.
     pub fn without_keys(until: Until, timeout_ms: u64) -> Wait {
-        Wait { until, keys: Vec::new(), kind: Type::String, timeout_ms, denied: Nothing::Null }
+        Wait { until, timeout_ms, ..Wait::for_keys(Vec::new(), Type::String, 0, Nothing::Null) }
+    }
+
+    /// A wait for a value of this type under one of these keys.
+    pub fn for_keys(keys: Vec<Box<[u8]>>, kind: Type, timeout_ms: u64, denied: Nothing) -> Wait {
+        Wait { until: Until::Key, keys, kind, timeout_ms, denied, or_gone: false, again: None }
     }
 }
 
@@ -66,6 +75,8 @@ pub struct Waiting {
     pub db: usize,
     pub keys: Vec<Box<[u8]>>,
     pub kind: Type,
+    /// Whether it ends when what a key holds is gone.
+    or_gone: bool,
     /// When it gives up, in unix ms; 0: never.
     pub deadline_ms: u64,
     /// When it began, in monotonic ns.
@@ -103,6 +114,8 @@ struct Waiters {
     queue: BTreeMap<u64, ClientId>,
     /// Whether the key is on the list of those that are ready.
     ready: bool,
+    /// How many of them also wait for what it holds to go.
+    or_gone: usize,
 }
 
 /// Who waits for what.
@@ -128,6 +141,11 @@ impl Blocked {
     /// Number of keys somebody waits for.
     pub fn key_count(&self) -> usize {
         self.by_key.len()
+    }
+
+    /// Number of keys of which somebody waits for what they hold to go.
+    pub fn gone_key_count(&self) -> usize {
+        self.by_key.values().filter(|waiters| waiters.or_gone > 0).count()
     }
 
     /// Number of clients with a deadline.
@@ -176,6 +194,11 @@ impl Blocked {
         }
     }
 
+    /// Whether somebody waits for what the key holds to go.
+    fn ends_when_gone(&self, db: usize, key: &[u8]) -> bool {
+        self.by_key.get(&NameRef(db, key)).is_some_and(|waiters| waiters.or_gone > 0)
+    }
+
     /// Who comes next in the queue for a key, from this turn on.
     fn next_waiter(&self, db: usize, key: &[u8], from: u64) -> Option<(u64, ClientId)> {
         let waiters = self.by_key.get(&NameRef(db, key))?;
@@ -193,7 +216,10 @@ impl Server {
         let turn = self.blocked.next_turn;
         self.blocked.next_turn += 1;
         for key in &wait.keys {
-            self.blocked.by_key.entry((db, key.clone())).or_default().queue.insert(turn, id);
+            let waiters = self.blocked.by_key.entry((db, key.clone())).or_default();
+            if waiters.queue.insert(turn, id).is_none() && wait.or_gone {
+                waiters.or_gone += 1;
+            }
         }
         match wait.until {
             Until::Key => {
@@ -213,8 +239,9 @@ impl Server {
             self.blocked.deadlines.insert((deadline_ms, id));
         }
         client.flags |= ClientFlags::BLOCKED;
-        let Wait { until, keys, kind, .. } = wait;
-        let waiting = Waiting { until, args, cmd, db, keys, kind, deadline_ms, since_ns: now_ns, spent_ns, turn };
+        let Wait { until, keys, kind, or_gone, again, .. } = wait;
+        let args = again.unwrap_or(args);
+        let waiting = Waiting { until, args, cmd, db, keys, kind, or_gone, deadline_ms, since_ns: now_ns, spent_ns, turn };
         client.extra_mut().waiting = Some(Box::new(waiting));
         self.blocked.len += 1;
     }
@@ -228,7 +255,9 @@ impl Server {
         for key in &waiting.keys {
             let name = NameRef(waiting.db, key);
             if let Some(waiters) = self.blocked.by_key.get_mut(&name) {
-                waiters.queue.remove(&waiting.turn);
+                if waiters.queue.remove(&waiting.turn).is_some() && waiting.or_gone {
+                    waiters.or_gone -= 1;
+                }
                 if waiters.queue.is_empty() {
                     self.blocked.by_key.remove(&name);
                 }
@@ -280,10 +309,10 @@ impl Server {
             Some(waiting) if waiting.until == Until::Reclaimed => return false,
             Some(waiting) => waiting.until,
         };
-        let synced = self.aof.syncer.synced();
+        let is_safe = matches!(until, Until::Logged { end, .. } if self.aof.is_safe(end));
         let waiting = self.unblock_with(id, |reply| match (error, until) {
             (Some(error), _) => reply.error(&error.0),
-            (None, Until::Logged { end, .. }) => logged(reply, end, synced),
+            (None, Until::Logged { .. }) => logged(reply, is_safe),
             (None, _) => reply.null_array(),
         });
         if let Some(waiting) = waiting {
@@ -324,13 +353,13 @@ impl Server {
         if self.blocked.logging.is_empty() {
             return;
         }
-        let (synced, is_off) = (self.aof.syncer.synced(), self.aof.state == State::Off);
+        let is_off = self.aof.state == State::Off;
         for id in self.blocked.logging.clone() {
             let waiting = self.clients.get(id).and_then(|client| client.extra()?.waiting.as_ref());
             let Some(Until::Logged { end, local, replicas }) = waiting.map(|waiting| waiting.until) else { continue };
             if local && is_off {
                 self.give_up_waiting(id, Some(&NO_LOG));
-            } else if replicas == 0 && (!local || synced >= end) {
+            } else if replicas == 0 && (!local || self.aof.is_safe(end)) {
                 self.give_up_waiting(id, None);
             }
         }
@@ -362,12 +391,15 @@ impl Server {
         let mut from = 0;
         while let Some((turn, id)) = self.blocked.next_waiter(db, key, from)
             && turn < end
-            && let Some(kind) = self.kind_of(db, key)
         {
+            let kind = self.kind_of(db, key);
+            if kind.is_none() && !self.blocked.ends_when_gone(db, key) {
+                break;
+            }
             from = turn + 1;
             let Some(client) = self.clients.get(id) else { continue };
             let waiting = client.extra().and_then(|extra| extra.waiting.as_ref());
-            if waiting.is_some_and(|waiting| waiting.kind == kind) && !client.is_closing() {
+            if waiting.is_some_and(|waiting| waiting.or_gone || Some(waiting.kind) == kind) && !client.is_closing() {
                 self.retry(id);
             }
         }
@@ -421,10 +453,10 @@ impl Server {
 /// The error for who waits for a log that there is not.
 pub const NO_LOG: CmdError = CmdError::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
 
-/// WAITAOF's answer: whether the local log is safe up to `end`, and how many replicas have got as far.
-pub fn logged(reply: &mut Reply, end: u64, synced: u64) {
+/// WAITAOF's answer: whether the local log is safe as far as was asked, and how many replicas have got as far.
+pub fn logged(reply: &mut Reply, is_safe: bool) {
     reply.array(2);
-    reply.int(i64::from(synced >= end));
+    reply.int(i64::from(is_safe));
     reply.int(0);
 }
 

@@ -61,6 +61,7 @@ impl Server {
         let annotate_s = self.env.config.aof_timestamp_enabled.then_some(self.env.now_ms / 1000);
         if self.aof_is_fed() {
             self.aof.feed(unit, atomic, annotate_s);
+            self.memory.log_buffer_bytes = self.aof.buffer_bytes();
         }
         self.env.fx.unit.clear();
     }

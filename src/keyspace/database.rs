@@ -333,5 +333,6 @@ pub fn free_effort(value: &Value) -> usize {
         Value::Set(set) => set.len(),
         Value::Zset(zset) => zset.len(),
         Value::Hash(hash) => hash.len(),
+        Value::Stream(stream) => stream.free_effort(),
     }
 }

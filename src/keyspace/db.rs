@@ -170,6 +170,7 @@ impl Db<'_> {
         self.env.fx.lapsed(self.index, entry.key());
         let word: &[u8] = if self.env.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
+        self.gone(entry.key(), entry.kind());
         self.discard(entry, self.env.config.lazyfree_lazy_expire);
     }
 
@@ -183,6 +184,7 @@ impl Db<'_> {
         self.env.fx.propagate_beside(self.index, &[word, entry.key()]);
         self.env.fx.lapsed(self.index, entry.key());
         self.env.fx.event(self.index, Class::Evicted, "evicted", entry.key());
+        self.gone(entry.key(), entry.kind());
         let bytes = if lazily { entry.mem_bytes() } else { 0 };
         if self.discard(entry, lazily) { bytes } else { 0 }
     }
@@ -201,6 +203,14 @@ impl Db<'_> {
             }
         }
         false
+    }
+
+    /// Says that a value is gone from its key: whoever waits for a stream may wait for what was in it.
+    #[inline]
+    fn gone(&mut self, key: &[u8], kind: Type) {
+        if kind == Type::Stream {
+            self.env.fx.ready(self.index, key, Type::Stream);
+        }
     }
 
     /// Notes that the entry at a place was used.
@@ -293,6 +303,17 @@ impl Db<'_> {
         self.data.lend(hash, loc).map(Some).ok_or(WrongType)
     }
 
+    /// As [`get_mut`](Self::get_mut), counted as hit or miss: for a command that reads, and notes that it did.
+    pub fn get_noting<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Mut<'_, T>>, WrongType> {
+        let (hash, Some(loc)) = self.locate(key) else {
+            self.missed(key);
+            return Ok(None);
+        };
+        self.env.stats.hits += 1;
+        self.touch(loc);
+        self.data.lend(hash, loc).map(Some).ok_or(WrongType)
+    }
+
     /// As [`get_mut`](Self::get_mut), an empty collection being created if there is none. The caller fills it.
     #[inline]
     pub fn get_or_create<T: Typed>(&mut self, key: &[u8]) -> Result<Mut<'_, T>, WrongType> {
@@ -338,6 +359,7 @@ impl Db<'_> {
                 self.env.expires(entry.expiry_ms());
                 self.env.expires(entry.value().next_expiry_ms());
                 let old = self.data.replace(hash, loc, entry);
+                self.gone(old.key(), old.kind());
                 let lazily = self.env.config.lazyfree_lazy_server_del;
                 self.discard(old, lazily);
                 loc
@@ -449,6 +471,7 @@ impl Db<'_> {
     pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let (hash, loc) = self.locate(key);
         let entry = self.data.remove(hash, loc?);
+        self.gone(key, entry.kind());
         let expiry_ms = entry.expiry_ms();
         Some((entry.into_value(), expiry_ms))
     }
@@ -457,6 +480,7 @@ impl Db<'_> {
     pub fn lift(&mut self, key: &[u8]) -> Option<Lifted> {
         let (hash, loc) = self.locate(key);
         let entry = self.data.remove(hash, loc?);
+        self.gone(key, entry.kind());
         Some(Lifted { clock: entry.clock(), expiry_ms: entry.expiry_ms(), value: entry.into_value() })
     }
 
@@ -472,6 +496,7 @@ impl Db<'_> {
         let (hash, loc) = self.locate(key);
         let Some(loc) = loc else { return false };
         let entry = self.data.remove(hash, loc);
+        self.gone(key, entry.kind());
         self.discard(entry, lazily);
         true
     }
@@ -485,11 +510,13 @@ impl Db<'_> {
         removed
     }
 
-    /// Removes the key, with its `del` event, if the collection it holds has been emptied.
+    /// Removes the key, with its `del` event, if the collection it holds has been emptied. Streams stay.
     pub fn remove_if_empty(&mut self, key: &[u8]) -> bool {
         let (hash, loc) = self.locate(key);
         match loc {
-            Some(loc) if self.data.at(loc).kind() != Type::String && self.data.at(loc).value().size() == 0 => {
+            Some(loc)
+                if !matches!(self.data.at(loc).kind(), Type::String | Type::Stream) && self.data.at(loc).value().size() == 0 =>
+            {
                 drop(self.data.remove(hash, loc));
                 self.env.fx.event(self.index, Class::Generic, "del", key);
                 true

@@ -39,6 +39,7 @@ pub enum Class {
     Evicted = b'e',
     New = b'n',
     KeyMiss = b'm',
+    Stream = b't',
 }
 
 impl Class {
@@ -56,6 +57,7 @@ impl Class {
             Class::Evicted => KeyspaceEvents::EVICTED,
             Class::New => KeyspaceEvents::NEW,
             Class::KeyMiss => KeyspaceEvents::KEY_MISS,
+            Class::Stream => KeyspaceEvents::STREAM,
         }
     }
 }

@@ -29,7 +29,7 @@ use std::slice;
 use super::table::{Slot, TagPtr};
 use super::value::{BigStr, Ref, RefMut, Type, Value};
 use crate::encoding::blob::good_size;
-use crate::types::{Hash, List, Set, Zset};
+use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The longest string kept in the entry itself, in bytes.
 pub const EMBED_MAX: usize = 1024;
@@ -53,6 +53,7 @@ enum Form {
     Set,
     Zset,
     Hash,
+    Stream,
 }
 
 /// Bytes a length takes: one, or five.
@@ -63,9 +64,9 @@ const fn len_bytes(len: usize) -> usize {
 
 const _: () = assert!(size_of::<BigStr>() == 8);
 const _: () = assert!(size_of::<List>() <= 16 && size_of::<Set>() <= 16);
-const _: () = assert!(size_of::<Zset>() <= 16 && size_of::<Hash>() <= 16);
+const _: () = assert!(size_of::<Zset>() <= 16 && size_of::<Hash>() <= 16 && size_of::<Stream>() <= 16);
 const _: () = assert!(align_of::<List>() <= 8 && align_of::<Set>() <= 8);
-const _: () = assert!(align_of::<Zset>() <= 8 && align_of::<Hash>() <= 8);
+const _: () = assert!(align_of::<Zset>() <= 8 && align_of::<Hash>() <= 8 && align_of::<Stream>() <= 8);
 
 /// A key and its value. See the file's head for the layout.
 #[repr(transparent)]
@@ -82,6 +83,7 @@ const _: fn() = || {
     send::<Set>();
     send::<Zset>();
     send::<Hash>();
+    send::<Stream>();
 };
 
 /// Where the parts of an entry lie, in bytes from its start.
@@ -121,6 +123,7 @@ impl Shape {
             Form::Set => size_of::<Set>(),
             Form::Zset => size_of::<Zset>(),
             Form::Hash => size_of::<Hash>(),
+            Form::Stream => size_of::<Stream>(),
         }
     }
 
@@ -179,6 +182,7 @@ impl Entry {
             Value::Set(set) => Entry::with_payload(key, Form::Set, set, expiry_ms),
             Value::Zset(zset) => Entry::with_payload(key, Form::Zset, zset, expiry_ms),
             Value::Hash(hash) => Entry::with_payload(key, Form::Hash, hash, expiry_ms),
+            Value::Stream(stream) => Entry::with_payload(key, Form::Stream, stream, expiry_ms),
         }
     }
 
@@ -240,7 +244,8 @@ impl Entry {
             3 => Form::List,
             4 => Form::Set,
             5 => Form::Zset,
-            _ => Form::Hash,
+            6 => Form::Hash,
+            _ => Form::Stream,
         }
     }
 
@@ -309,6 +314,7 @@ impl Entry {
             Form::Set => Type::Set,
             Form::Zset => Type::Zset,
             Form::Hash => Type::Hash,
+            Form::Stream => Type::Stream,
         }
     }
 
@@ -330,6 +336,7 @@ impl Entry {
                 Form::Set => Ref::Set(&*payload.cast::<Set>()),
                 Form::Zset => Ref::Zset(&*payload.cast::<Zset>()),
                 Form::Hash => Ref::Hash(&*payload.cast::<Hash>()),
+                Form::Stream => Ref::Stream(&*payload.cast::<Stream>()),
             }
         }
     }
@@ -347,6 +354,7 @@ impl Entry {
                 Form::Set => RefMut::Set(&mut *payload.cast::<Set>()),
                 Form::Zset => RefMut::Zset(&mut *payload.cast::<Zset>()),
                 Form::Hash => RefMut::Hash(&mut *payload.cast::<Hash>()),
+                Form::Stream => RefMut::Stream(&mut *payload.cast::<Stream>()),
             }
         }
     }
@@ -451,6 +459,7 @@ impl Entry {
                 Form::Set => Value::Set(payload.cast::<Set>().read()),
                 Form::Zset => Value::Zset(payload.cast::<Zset>().read()),
                 Form::Hash => Value::Hash(payload.cast::<Hash>().read()),
+                Form::Stream => Value::Stream(payload.cast::<Stream>().read()),
             };
             dealloc(this.0.get().as_ptr(), shape.layout());
             value
@@ -486,6 +495,7 @@ impl Drop for Entry {
                 Form::Set => ptr::drop_in_place(payload.cast::<Set>()),
                 Form::Zset => ptr::drop_in_place(payload.cast::<Zset>()),
                 Form::Hash => ptr::drop_in_place(payload.cast::<Hash>()),
+                Form::Stream => ptr::drop_in_place(payload.cast::<Stream>()),
             }
             dealloc(self.0.get().as_ptr(), shape.layout());
         }

@@ -1,7 +1,7 @@
 //! A value of any type: owned while it travels, borrowed while it lies in its key's entry.
 
 use crate::encoding::blob::{Blob, HEADER_BYTES};
-use crate::types::{Hash, List, Set, Zset};
+use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,10 +12,11 @@ pub enum Type {
     Set,
     Zset,
     Hash,
+    Stream,
 }
 
 impl Type {
-    pub const ALL: [Type; 5] = [Type::String, Type::List, Type::Set, Type::Zset, Type::Hash];
+    pub const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::Zset, Type::Hash, Type::Stream];
 
     /// The word that TYPE answers and SCAN's TYPE option takes.
     pub const fn name(self) -> &'static str {
@@ -25,6 +26,7 @@ impl Type {
             Type::Set => "set",
             Type::Zset => "zset",
             Type::Hash => "hash",
+            Type::Stream => "stream",
         }
     }
 }
@@ -81,6 +83,7 @@ pub enum Value {
     Set(Set),
     Zset(Zset),
     Hash(Hash),
+    Stream(Stream),
 }
 
 /// A value in its entry, read only.
@@ -92,6 +95,7 @@ pub enum Ref<'a> {
     Set(&'a Set),
     Zset(&'a Zset),
     Hash(&'a Hash),
+    Stream(&'a Stream),
 }
 
 /// A value in its entry, to be changed. Strings are changed through the database, which may have to move them.
@@ -101,6 +105,7 @@ pub enum RefMut<'a> {
     Set(&'a mut Set),
     Zset(&'a mut Zset),
     Hash(&'a mut Hash),
+    Stream(&'a mut Stream),
 }
 
 /// The longest string of which OBJECT ENCODING says `embstr`.
@@ -115,6 +120,7 @@ impl Ref<'_> {
             Ref::Set(_) => Type::Set,
             Ref::Zset(_) => Type::Zset,
             Ref::Hash(_) => Type::Hash,
+            Ref::Stream(_) => Type::Stream,
         }
     }
 
@@ -128,6 +134,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.encoding(),
             Ref::Zset(zset) => zset.encoding(),
             Ref::Hash(hash) => hash.encoding(),
+            Ref::Stream(stream) => stream.encoding(),
         }
     }
 
@@ -140,6 +147,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.len(),
             Ref::Zset(zset) => zset.len(),
             Ref::Hash(hash) => hash.len(),
+            Ref::Stream(stream) => stream.len(),
         }
     }
 
@@ -158,6 +166,7 @@ impl Ref<'_> {
             Ref::Set(set) => set.mem_bytes(),
             Ref::Zset(zset) => zset.mem_bytes(),
             Ref::Hash(hash) => hash.mem_bytes(),
+            Ref::Stream(stream) => stream.mem_bytes(),
         }
     }
 
@@ -170,6 +179,7 @@ impl Ref<'_> {
             Ref::Set(set) => Value::Set((*set).clone()),
             Ref::Zset(zset) => Value::Zset((*zset).clone()),
             Ref::Hash(hash) => Value::Hash((*hash).clone()),
+            Ref::Stream(stream) => Value::Stream((*stream).clone()),
         }
     }
 }
@@ -227,3 +237,4 @@ typed!(Hash
         Hash::next_expiry_ms(self)
     }
 );
+typed!(Stream);

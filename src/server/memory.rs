@@ -18,6 +18,8 @@ pub struct Memory {
     pub meter: Meter,
     /// `maxmemory` in bytes; `usize::MAX` without one.
     pub limit: usize,
+    /// Bytes that the log waits in, which no evicted key makes up for: evicting makes them more.
+    pub log_buffer_bytes: usize,
     /// Since when memory is over its limit although keys are being evicted, in monotonic ns.
     pub over_since_ns: Option<u64>,
     /// Whether eviction was cut short and is to go on by itself.
@@ -32,6 +34,7 @@ impl Default for Memory {
         Memory {
             meter: Meter::new(),
             limit: usize::MAX,
+            log_buffer_bytes: 0,
             over_since_ns: None,
             evicting: false,
             evictor: Evictor::default(),
@@ -50,7 +53,7 @@ impl Memory {
     /// Used memory as far as evicting keys can make up for it.
     #[inline]
     fn used_for_data(&self) -> usize {
-        self.meter.used()
+        self.meter.used().saturating_sub(self.log_buffer_bytes)
     }
 
     /// Whether there are keys to evict in this turn, or the next.

@@ -14,6 +14,8 @@ pub struct Usage {
     pub allocator: AllocatorStats,
     /// Buffers of all clients, and the clients themselves.
     pub clients: usize,
+    /// What waits to be written to the append only file.
+    pub log_buffer: usize,
     /// Tables and expiry indexes of the databases with keys: number, table, index.
     pub databases: Vec<(usize, usize, usize)>,
     /// All that is there beside keys and values.
@@ -43,7 +45,8 @@ impl Usage {
             })
             .collect();
         let tables: usize = databases.iter().map(|(_, table, expiries)| table + expiries).sum();
-        let overhead = startup + clients + tables;
+        let log_buffer = server.aof.buffer_bytes();
+        let overhead = startup + clients + log_buffer + tables;
         Usage {
             used,
             peak: peak as usize,
@@ -51,6 +54,7 @@ impl Usage {
             resident: host::resident_bytes(),
             allocator: allocator_stats(),
             clients,
+            log_buffer,
             databases,
             overhead,
             dataset: used.saturating_sub(overhead),

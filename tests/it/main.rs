@@ -1,5 +1,6 @@
 //! Integration tests: each starts the real binary on a free port in a temporary folder.
 
+mod append_only;
 mod client;
 mod config;
 mod connections;

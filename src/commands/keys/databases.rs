@@ -92,6 +92,7 @@ impl Server {
     pub fn empty_database(&mut self, index: usize, lazily: bool) -> usize {
         self.watched_database_replaced(index, None);
         let content = self.dbs[index].take_all();
+        self.blocked.database_ready(index);
         let removed = content.len();
         if lazily && removed > 0 {
             self.env.reclaim.database(content);

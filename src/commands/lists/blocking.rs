@@ -13,13 +13,7 @@ use crate::types::list::End;
 
 /// The wish to wait for a list under one of these keys.
 fn wait<'a>(keys: impl Iterator<Item = &'a [u8]>, timeout_ms: u64, denied: Nothing) -> CmdResult {
-    Ok(Flow::Block(Box::new(Wait {
-        until: Until::Key,
-        keys: keys.map(Box::from).collect(),
-        kind: Type::List,
-        timeout_ms,
-        denied,
-    })))
+    Ok(Flow::Block(Box::new(Wait::for_keys(keys.map(Box::from).collect(), Type::List, timeout_ms, denied))))
 }
 
 pub static BLPOP: Command = Command::data("BLPOP", blpop)

@@ -65,10 +65,39 @@ fn waitaof(ctx: &mut Ctx<'_>) -> CmdResult {
     if local && !is_on {
         return Err(NO_LOG);
     }
-    let synced = ctx.server.aof.syncer.synced();
-    if replicas == 0 && (!local || synced >= end) || ctx.origin != Origin::Client {
-        logged(ctx.reply, end, synced);
+    let is_safe = ctx.server.aof.is_safe(end);
+    if replicas == 0 && (!local || is_safe) || ctx.origin != Origin::Client {
+        logged(ctx.reply, is_safe);
         return Ok(Flow::Done);
     }
     Ok(Flow::Block(Box::new(Wait::without_keys(Until::Logged { end, local, replicas }, timeout_ms))))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Session;
+
+    #[test]
+    fn waiting_for_a_log_that_there_is_not() {
+        let mut session = Session::new();
+        assert_eq!(session.run("WAITAOF 0 0 0"), "*2\r\n:1\r\n:0\r\n");
+        for (line, error) in [
+            ("WAITAOF 1 0 0", "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."),
+            ("WAITAOF 2 0 0", "ERR value is out of range, must be between 0 and 1"),
+            ("WAITAOF x 0 0", "ERR value is not an integer or out of range"),
+            ("WAITAOF 0 -1 0", "ERR value is out of range, must be positive"),
+            ("WAITAOF 0 0 x", "ERR timeout is not an integer or out of range"),
+            ("WAITAOF 0 0 -1", "ERR timeout is negative"),
+        ] {
+            assert_eq!(session.run(line), format!("-{error}\r\n"), "{line}");
+        }
+    }
+
+    #[test]
+    fn replicas_that_do_not_exist_are_waited_for_in_vain() {
+        let mut session = Session::new();
+        assert_eq!(session.run("WAITAOF 0 1 100"), "");
+        session.advance_ms(101);
+        assert_eq!(session.output(session.client), "*2\r\n:1\r\n:0\r\n");
+    }
 }

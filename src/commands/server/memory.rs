@@ -103,7 +103,7 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
         ("clients.slaves", 0),
         ("clients.normal", usage.clients),
         ("cluster.links", 0),
-        ("aof.buffer", 0),
+        ("aof.buffer", usage.log_buffer),
         ("lua.caches", 0),
         ("functions.caches", 0),
         ("script.VMs", 0),

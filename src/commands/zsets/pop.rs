@@ -214,7 +214,7 @@ fn zmpop(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 /// Waits until one of the sets is there.
 fn wait_for(keys: Args<'_>, timeout_ms: u64) -> CmdResult {
     let keys = keys.iter().map(Box::from).collect();
-    Ok(Flow::Block(Box::new(Wait { until: Until::Key, keys, kind: Type::Zset, timeout_ms, denied: Nothing::NullArray })))
+    Ok(Flow::Block(Box::new(Wait::for_keys(keys, Type::Zset, timeout_ms, Nothing::NullArray))))
 }
 
 pub static BZPOPMIN: Command = Command::data("BZPOPMIN", bzpopmin)

@@ -5,6 +5,33 @@ use super::{COUNT_UNKNOWN, Elem, HEADER_BYTES, Listpack, Pos, TooLong};
 use std::mem;
 use std::ops::Range;
 
+/// Elements on their way into a listpack, encoded one by one in a buffer of `N` bytes.
+pub struct Pack<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+    count: usize,
+}
+
+impl<const N: usize> Pack<N> {
+    /// An empty pack.
+    #[inline]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Pack<N> {
+        Pack { bytes: [0; N], len: 0, count: 0 }
+    }
+
+    /// Adds an element; `false` if it does not fit.
+    #[inline]
+    pub fn push<'e>(&mut self, elem: impl Into<Elem<'e>>) -> bool {
+        let encoded = Encoded::of(elem.into());
+        let Some(entry) = self.bytes.get_mut(self.len..self.len + encoded.size) else { return false };
+        encoded.write(entry);
+        self.len += encoded.size;
+        self.count += 1;
+        true
+    }
+}
+
 impl Listpack {
     /// Appends an element.
     ///
@@ -23,6 +50,38 @@ impl Listpack {
         }
         self.add_to_count(1);
         Ok(())
+    }
+
+    /// Appends the elements of a pack, with one growth.
+    ///
+    /// # Errors
+    /// [`TooLong`], see [`Listpack::push_back`].
+    #[inline]
+    pub fn push_pack<const N: usize>(&mut self, pack: &Pack<N>) -> Result<(), TooLong> {
+        let end = self.bytes_len() - 1;
+        let gap = self.blob.splice_gap(end..end + 1, pack.len + 1)?;
+        if let Some((last, entries)) = gap.split_last_mut() {
+            entries.copy_from_slice(&pack.bytes[..pack.len]);
+            *last = END;
+        }
+        self.add_to_count(pack.count);
+        Ok(())
+    }
+
+    /// Replaces the element at `pos` by an integer: in place where both are of one byte.
+    ///
+    /// # Errors
+    /// [`TooLong`], see [`Listpack::push_back`].
+    #[inline]
+    pub fn replace_int(&mut self, pos: Pos, value: i64) -> Result<(), TooLong> {
+        let at = pos.offset();
+        if let Some([byte @ 0..0x80]) = self.blob.get_mut(at..at + 1)
+            && (0..0x80).contains(&value)
+        {
+            *byte = value as u8;
+            return Ok(());
+        }
+        self.replace(pos, value)
     }
 
     /// Puts an element before all others.
@@ -384,6 +443,29 @@ mod tests {
                 }
                 check(&lp, &twin);
             }
+        }
+    }
+
+    #[test]
+    fn packs_are_what_pushes_are() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for _ in 0..500 {
+            let texts: Vec<Vec<u8>> = (0..rng.usize(0..6)).map(|_| any_text(&mut rng)).collect();
+            let mut pack = Pack::<200>::new();
+            let mut twin = of(&["a"]);
+            let mut lp = twin.clone();
+            for text in &texts {
+                if pack.push(text) {
+                    twin.push_back(text).unwrap();
+                }
+            }
+            lp.push_pack(&pack).unwrap();
+            assert_eq!(lp.as_bytes(), twin.as_bytes());
+            let pos = lp.seek(rng.i64(0..lp.len() as i64)).unwrap();
+            let value = rng.i64(-200..200);
+            lp.replace_int(pos, value).unwrap();
+            twin.replace(pos, value).unwrap();
+            assert_eq!(lp.as_bytes(), twin.as_bytes());
         }
     }
 

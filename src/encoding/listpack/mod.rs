@@ -42,6 +42,7 @@ mod iter;
 mod validate;
 
 pub use deque::Deque;
+pub use edit::Pack;
 pub use entry::{Elem, Needle};
 pub use iter::{Iter, Tuples};
 pub use validate::Malformed;

@@ -15,6 +15,8 @@
 use std::io;
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use super::{Aof, Fault, State};
 use crate::config::file::reason;
 use crate::config::values::AppendFsync;
@@ -102,7 +104,10 @@ impl Server {
     #[inline]
     pub fn flush_aof(&mut self, force: bool) {
         if self.aof.state != State::Off && (!self.aof.buf.is_empty() || self.aof.has_unsynced()) {
+            let began_ns = self.clock.now_ns;
             self.flush_aof_now(force);
+            self.memory.log_buffer_bytes = self.aof.buffer_bytes();
+            self.aof.flush_ns += self.clock.now_ns.saturating_sub(began_ns);
         }
     }
 
@@ -227,7 +232,12 @@ impl Server {
         }
         let Some(fault) = &self.aof.fault else { return };
         let error = format!("MISCONF Errors writing to the AOF file: {}. The change may be lost.", fault.reason());
+        let mut seen = HashSet::new();
         for (id, mark) in unacknowledged {
+            // What follows a client's first change of the turn is behind its mark.
+            if !seen.insert(id) {
+                continue;
+            }
             let Some(client) = self.clients.get_mut(id) else { continue };
             let Some(replies) = client.reply.buf.get(mark..).map(<[u8]>::to_vec) else { continue };
             client.reply.buf.truncate(mark);

@@ -422,6 +422,7 @@ impl Aof {
         self.selected = None;
         self.written = self.fed;
         self.asked = self.fed;
+        self.syncer.done(self.fed);
         self.postponed_since_ms = None;
         self.unacknowledged.clear();
     }

@@ -38,6 +38,8 @@ use crate::util::hash::hash;
 
 /// Bytes read in one go.
 const READ_BYTES: usize = 1 << 20;
+/// The same near the end of a file.
+const READ_BYTES_MIN: usize = 4096;
 /// Commands parsed before they are run.
 const WINDOW: usize = 64;
 /// The longest command: what its words are named by counts in 32 bits.
@@ -86,11 +88,14 @@ struct Reader {
     pos: usize,
     partial: Option<Box<Partial>>,
     ended: bool,
+    /// The file's length, when it was opened.
+    file_bytes: u64,
 }
 
 impl Reader {
     fn new(file: Arc<dyn DiskFile>, offset: u64) -> Reader {
-        Reader { file, buf: Vec::new(), offset, pos: 0, partial: None, ended: false }
+        let file_bytes = file.len().unwrap_or(0);
+        Reader { file, buf: Vec::new(), offset, pos: 0, partial: None, ended: false, file_bytes }
     }
 
     /// Drops what has been dealt with and reads more behind the rest.
@@ -100,7 +105,8 @@ impl Reader {
         self.pos = 0;
         // A long command grows the buffer twofold at most with each read: what is claimed may not be there.
         let have = self.buf.len();
-        let room = READ_BYTES.max(have);
+        let left = usize::try_from(self.file_bytes.saturating_sub(self.offset + have as u64)).unwrap_or(usize::MAX);
+        let room = READ_BYTES.max(have).min(left.max(READ_BYTES_MIN));
         if have + room > COMMAND_BYTES_MAX {
             return Err(Trouble::BadFormat);
         }
@@ -152,6 +158,21 @@ impl Server {
         self.end_loading();
         self.update_propagation();
         loaded.map(|()| true)
+    }
+
+    /// Runs what is in one file, whatever it is called.
+    ///
+    /// # Errors
+    /// It can't be loaded; what came before the trouble has been run.
+    pub fn load_log_stream(&mut self, file: Arc<dyn DiskFile>) -> Result<(), loading::Failed> {
+        self.env.loading = true;
+        self.update_propagation();
+        let client = self.add_client(Connection::None);
+        let loaded = self.load_stream(client, file, false, &mut 0, 0);
+        self.close_client(client);
+        self.env.loading = false;
+        self.update_propagation();
+        loaded.map_err(|_| loading::Failed::Damaged)
     }
 
     fn load_files(&mut self, client: ClientId, files: &[File], sizes: &[u64]) -> Result<(), loading::Failed> {

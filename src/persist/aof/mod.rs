@@ -20,6 +20,7 @@ pub mod files;
 pub mod load;
 pub mod manifest;
 pub mod rewrite;
+mod streams;
 pub mod syncer;
 
 use std::path::PathBuf;
@@ -94,6 +95,8 @@ pub struct Aof {
     annotated_s: u64,
     /// Clients whose changes in this turn are not safe yet, and where in their output the replies to them begin.
     unacknowledged: Vec<(ClientId, usize)>,
+    /// How long writing and syncing has kept the loop, in ns.
+    pub flush_ns: u64,
     /// How long to sleep behind each write, in us (tests).
     pub flush_sleep_us: u64,
     pub syncer: Syncer,
@@ -111,6 +114,11 @@ impl Aof {
     /// What the buffer takes.
     pub fn buffer_bytes(&self) -> usize {
         self.buf.capacity()
+    }
+
+    /// Whether everything up to `end` survives a crash: the log has it, and the base it stands on.
+    pub fn is_safe(&self, end: u64) -> bool {
+        self.state != State::WaitRewrite && self.syncer.synced() >= end
     }
 
     /// Where the log ends, as a total of all bytes ever fed.

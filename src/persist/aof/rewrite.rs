@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{Failed, Unreplaced};
+use super::streams;
 use super::{Fault, State, annotation, path};
 use crate::config::file::reason;
 use crate::encoding::listpack::Elem;
@@ -358,9 +359,18 @@ impl Server {
     }
 
     fn write_base_as_commands(&mut self, disk: &dyn Disk, place: &Path, report: &mut Report) -> io::Result<()> {
+        let file = disk.open(place, Open::Create)?;
+        self.write_commands(file, report)
+    }
+
+    /// Writes the commands that make the dataset to a file, and syncs it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write_commands(&self, file: Arc<dyn DiskFile>, report: &mut Report) -> io::Result<()> {
         let config = &self.env.config;
         let piecewise = config.aof_rewrite_incremental_fsync;
-        let mut out = Writer { file: disk.open(place, Open::Create)?, buf: Vec::new(), unsynced: 0, piecewise };
+        let mut out = Writer { file, buf: Vec::new(), unsynced: 0, piecewise };
         if config.aof_timestamp_enabled {
             out.buf.extend_from_slice(annotation(self.env.now_ms / 1000).as_bytes());
         }
@@ -374,15 +384,15 @@ impl Server {
 }
 
 /// Where the commands of a base go.
-struct Writer {
+pub(super) struct Writer {
     file: Arc<dyn DiskFile>,
-    buf: Vec<u8>,
+    pub(super) buf: Vec<u8>,
     unsynced: u64,
     piecewise: bool,
 }
 
 impl Writer {
-    fn command(&mut self, words: &[&[u8]]) {
+    pub(super) fn command(&mut self, words: &[&[u8]]) {
         request::request(&mut self.buf, words.iter().copied());
     }
 
@@ -441,7 +451,21 @@ impl Writer {
                     elem(&mut self.buf, value);
                     self.spill()?;
                 }
+                let mut outcome = Ok(());
+                if hash.next_expiry_ms().is_some() {
+                    hash.each_with_expiry(|field, _, expiry_ms| {
+                        let Some(when_ms) = expiry_ms else { return };
+                        let (mut when, mut name) = (itoa::Buffer::new(), itoa::Buffer::new());
+                        let when = when.format(when_ms).as_bytes();
+                        self.command(&[b"HPEXPIREAT", key, when, b"FIELDS", b"1", field.text(&mut name)]);
+                        if outcome.is_ok() {
+                            outcome = self.spill();
+                        }
+                    });
+                }
+                outcome?;
             }
+            Ref::Stream(stream) => streams::write(self, key, stream)?,
         }
         if let Some(when_ms) = entry.expiry_ms() {
             self.command(&[b"PEXPIREAT", key, itoa::Buffer::new().format(when_ms).as_bytes()]);
@@ -451,7 +475,7 @@ impl Writer {
 
     /// Writes what has been collected, once it is enough.
     #[inline]
-    fn spill(&mut self) -> io::Result<()> {
+    pub(super) fn spill(&mut self) -> io::Result<()> {
         if self.buf.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
@@ -503,7 +527,7 @@ impl<'a> Batch<'a> {
 }
 
 #[inline]
-fn elem(buf: &mut Vec<u8>, elem: Elem<'_>) {
+pub(super) fn elem(buf: &mut Vec<u8>, elem: Elem<'_>) {
     match elem {
         Elem::Bytes(bytes) => request::word(buf, bytes),
         Elem::Int(n) => request::word(buf, itoa::Buffer::new().format(n).as_bytes()),

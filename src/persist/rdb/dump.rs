@@ -4,7 +4,7 @@
 //! [ type ][ value ][ version u16 ][ CRC-64 of all before it u64 ]              little-endian
 //! ```
 
-use super::format::{Family, VERSION_WRITTEN};
+use super::format::{Family, VERSION_USUAL, kind};
 use super::read::Reading;
 use super::source::{Bytes, Error, Source};
 use super::write::{Style, Writer};
@@ -19,7 +19,8 @@ pub fn dump(value: Ref<'_>, compress: bool) -> Vec<u8> {
     writer.kind(value);
     writer.value(value);
     let mut bytes = writer.into_bytes();
-    bytes.extend_from_slice(&VERSION_WRITTEN.to_le_bytes());
+    let version = bytes.first().map_or(VERSION_USUAL, |kind| kind::version(*kind));
+    bytes.extend_from_slice(&version.to_le_bytes());
     let crc = crc64(0, &bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
     bytes

@@ -20,8 +20,10 @@
 //!          or encoding 3: length compressed, length, LZF stream
 //! ```
 
-/// The version that files and dumps are written in: the newest that Redis 7.0 reads.
-pub const VERSION_WRITTEN: u16 = 10;
+/// The version that files and dumps are written in unless they hold what is newer: the newest that Redis 7.0 reads.
+pub const VERSION_USUAL: u16 = 10;
+/// The version that brought fields that expire.
+pub const VERSION_TTL: u16 = 12;
 /// The newest version of upstream's files that is read.
 pub const VERSION_REDIS_MAX: u16 = 12;
 /// The version that Valkey gives its own files.
@@ -96,6 +98,15 @@ pub mod kind {
         match family {
             super::Family::Redis => HASH_LISTPACK_TTL,
             super::Family::Valkey => HASH_TTL_PRE_GA,
+        }
+    }
+
+    /// The oldest version, from the usual one on, whose readers know this type.
+    pub fn version(kind: u8) -> u16 {
+        match kind {
+            HASH_TTL_PRE_GA.. => super::VERSION_TTL,
+            SET_LISTPACK | STREAM_LISTPACKS_3 => 11,
+            _ => super::VERSION_USUAL,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::format::{Family, kind, node};
 use super::source::{Error, Source, TextHead, expand};
+use super::streams;
 use crate::commands::{hashes, lists, sets, zsets};
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::{Elem, Listpack};
@@ -124,13 +125,18 @@ impl Reading {
                 set.map(Value::Set).ok_or(Error::corrupt("Set listpack with dup elements"))
             }
             kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
-                Err(Error::unsupported("it holds a stream, a type that this server does not have"))
+                streams::read(source, kind).map(Value::Stream)
             }
             kind::MODULE_PRE_GA | kind::MODULE_2 => self.module(source),
-            kind::HASH_TTL_PRE_GA | kind::HASH_LISTPACK_TTL_PRE_GA | kind::HASH_TTL | kind::HASH_LISTPACK_TTL
-                if kind <= kind::max(self.family) =>
-            {
-                Err(Error::unsupported("it holds a hash whose fields have times to live, which this server does not have"))
+            kind::HASH_TTL_PRE_GA if self.family == Family::Valkey => self.hash_with_times(source, Times::Behind),
+            kind::HASH_TTL_PRE_GA => self.hash_with_times(source, Times::Absolute),
+            kind::HASH_TTL if kind <= kind::max(self.family) => self.hash_with_times(source, Times::Relative),
+            kind::HASH_LISTPACK_TTL_PRE_GA | kind::HASH_LISTPACK_TTL if kind <= kind::max(self.family) => {
+                if kind == kind::HASH_LISTPACK_TTL {
+                    // The first of the times, which the listpack begins with.
+                    source.take(8)?;
+                }
+                self.hash_of_triples(listpack(source, "Hash listpack integrity check failed.")?)
             }
             _ => Err(Error::Corrupt(format!("Unknown RDB encoding type {kind}").into())),
         }
@@ -231,10 +237,66 @@ impl Reading {
             source.append_text(&mut field)?;
             check_len(field.len())?;
             if !source.text(|value| hash.set(&field, value, &self.hash))? {
-                return Err(Error::corrupt("Duplicate hash fields detected"));
+                return Err(DUPLICATE_FIELD);
             }
         }
         Ok(hash)
+    }
+
+    /// A hash whose fields have times, in one of three forms.
+    ///
+    /// ```text
+    /// relative   first u64, count, then per field: time (count from `first`, plus 1; or 0), field, value
+    /// absolute   count, then per field: time (count, or 0), field, value
+    /// behind     count, then per field: field, value, time i64 (or -1)
+    /// ```
+    fn hash_with_times(&self, source: &mut impl Source, times: Times) -> Result<Value, Error> {
+        let first_ms = if times == Times::Relative { u64::from_le_bytes(source.array()?) } else { 0 };
+        let count = source.count(3)?;
+        not_empty(count == 0)?;
+        let mut hash = Hash::default();
+        hash.expect(count, 0, 0, &self.hash);
+        let mut field = Vec::new();
+        for _ in 0..count {
+            let ahead = if times == Times::Behind { 0 } else { source.len()? };
+            field.clear();
+            source.append_text(&mut field)?;
+            check_len(field.len())?;
+            if !source.text(|value| hash.set(&field, value, &self.hash))? {
+                return Err(DUPLICATE_FIELD);
+            }
+            let when_ms = match times {
+                Times::Behind => {
+                    Some(i64::from_le_bytes(source.array()?)).filter(|when_ms| *when_ms >= 0).map(i64::cast_unsigned)
+                }
+                _ if ahead == 0 => None,
+                Times::Absolute => Some(ahead),
+                Times::Relative => Some(first_ms.checked_add(ahead - 1).ok_or(BAD_TIME)?),
+            };
+            give_time(&mut hash, &field, when_ms)?;
+        }
+        Ok(Value::Hash(hash))
+    }
+
+    /// A hash that is a listpack of field, value and time, which is 0 for never.
+    fn hash_of_triples(&self, listpack: Listpack) -> Result<Value, Error> {
+        const WIDTH: usize = 3;
+        not_empty(listpack.is_empty())?;
+        if !listpack.len().is_multiple_of(WIDTH) {
+            return Err(Error::corrupt("Hash listpack with times: uneven number of items"));
+        }
+        let mut hash = Hash::default();
+        hash.expect(listpack.len() / WIDTH, 0, 0, &self.hash);
+        for [field, value, time] in listpack.tuples::<WIDTH>() {
+            let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let name = field.text(&mut name);
+            if !hash.set(name, value.text(&mut text), &self.hash) {
+                return Err(DUPLICATE_FIELD);
+            }
+            let time = time.as_i64().and_then(|time| u64::try_from(time).ok()).ok_or(BAD_TIME)?;
+            give_time(&mut hash, name, (time > 0).then_some(time))?;
+        }
+        Ok(Value::Hash(hash))
     }
 
     fn hash_of(&self, listpack: Listpack, distinct: bool, complaint: &'static str) -> Result<Value, Error> {
@@ -253,6 +315,28 @@ impl Reading {
             format!("The RDB file contains module data I can't load: no matching module type '{name}'").into(),
         ))
     }
+}
+
+/// How the times of a hash's fields are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Times {
+    Relative,
+    Absolute,
+    Behind,
+}
+
+const DUPLICATE_FIELD: Error = Error::corrupt("Duplicate hash fields detected");
+const BAD_TIME: Error = Error::corrupt("invalid expireAt time");
+
+/// Has a field that has just been set expire.
+fn give_time(hash: &mut Hash, field: &[u8], when_ms: Option<u64>) -> Result<(), Error> {
+    if let Some(when_ms) = when_ms {
+        if when_ms > Hash::EXPIRY_MAX_MS {
+            return Err(BAD_TIME);
+        }
+        hash.set_expiry(field, Some(when_ms));
+    }
+    Ok(())
 }
 
 const TOO_LONG: Error = Error::unsupported("it holds an element of more than 4 GiB");
@@ -291,4 +375,63 @@ fn old_score<S: Source>(source: &mut S) -> Result<f64, Error> {
 pub fn module_name(id: u64) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     (0..9).map(|at| char::from(LETTERS[(id >> (58 - 6 * at) & 63) as usize])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::keyspace::Ref;
+    use crate::persist::rdb::dump;
+
+    const FIRST_MS: u64 = 2_524_600_800_123;
+
+    fn restored(hex: &str, family: Family) -> Result<Value, Error> {
+        let digits: Vec<u8> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+        let body: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        dump::restore(&body, family, true, &Env::new(Config::default()))
+    }
+
+    #[test]
+    fn fields_with_times_in_every_form() {
+        // Two of these were written by redis 8.0 and one by valkey 9.1; the pre-release forms are made of them.
+        let table = "187b13efcd4b0200000480000f42410163c003010161c0010001620374776f000164c004";
+        let list =
+            "36360000000c008161020101f47b13efcd4b020000098163020301f4bb55fecd4b020000098162028374776f04000181640204010001ff";
+        let behind = "16040161c0017b13efcd4b02000001620374776fffffffffffffffff0163c003bb55fecd4b0200000164c004ffffffffffffffff";
+        let absolute = "1604810000024bcdef137b0161c0010001620374776f81000002\
+                        4bcdfe55bb0163c003000164c004"
+            .replace(char::is_whitespace, "");
+        for (hex, family) in [
+            (table.to_owned(), Family::Redis),
+            (format!("197b13efcd4b020000{list}"), Family::Redis),
+            (format!("17{list}"), Family::Redis),
+            (absolute, Family::Redis),
+            (behind.to_owned(), Family::Valkey),
+        ] {
+            let Ok(Value::Hash(hash)) = restored(&hex, family) else { panic!("{hex}") };
+            assert_eq!(hash.len(), 4);
+            assert_eq!(hash.get(b"b").map(|value| value.to_vec()), Some(b"two".to_vec()));
+            let times = [b"a", b"b", b"c", b"d"].map(|field| hash.expiry_ms(field));
+            assert_eq!(times, [Some(Some(FIRST_MS)), Some(None), Some(Some(FIRST_MS + 1_000_000)), Some(None)], "{hex}");
+            let again = dump::dump(Ref::Hash(&hash), false);
+            assert!(matches!(dump::open(&again, true), Some((_, body)) if body[0] == kind::HASH_TTL));
+        }
+    }
+
+    #[test]
+    fn times_that_cannot_be() {
+        for (hex, family) in [
+            // Beyond the last moment; a field twice; a time that is a text; a triple that is none; no fields.
+            ("187b13efcd4b02ffff0101016101b0", Family::Redis),
+            ("160200016101310001610131", Family::Redis),
+            ("170f0f0000000300816102010181780203ff", Family::Redis),
+            ("170b0b00000002008161020101ff", Family::Redis),
+            ("160101610131ffffffffffffff7f", Family::Valkey),
+            ("1600", Family::Valkey),
+            ("187b13efcd4b020000ffffffff", Family::Redis),
+        ] {
+            assert!(restored(hex, family).is_err(), "{hex}");
+        }
+    }
 }

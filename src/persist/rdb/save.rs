@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::format::{VERSION_WRITTEN, op};
+use super::format::{VERSION_TTL, VERSION_USUAL, op};
 use super::write::{Style, Writer};
 use crate::config::Config;
-use crate::keyspace::access;
+use crate::keyspace::{Ref, access};
 use crate::persist::child::Report;
 use crate::server::Server;
 use crate::sys::clock;
@@ -43,9 +43,15 @@ pub fn delay(delay_us: i32, key: u64) {
     std::thread::sleep(std::time::Duration::from_micros(sleep_us));
 }
 
+/// The oldest version whose readers know everything there is to write.
+fn version(server: &Server) -> u16 {
+    let fields_expire = server.dbs.iter().any(|db| db.first_elem_expiry().is_some());
+    if fields_expire { VERSION_TTL } else { VERSION_USUAL }
+}
+
 /// Writes everything the server holds. Errors stick to the writer.
 pub fn write<W: Write>(server: &Server, out: &mut Writer<W>, purpose: Use, report: &mut Report) {
-    out.raw(format!("REDIS{VERSION_WRITTEN:04}").as_bytes());
+    out.raw(format!("REDIS{:04}", version(server)).as_bytes());
     let config = &server.env.config;
     let number = |n: u64| n.to_string().into_bytes();
     out.aux("redis-ver", version::REDIS.as_bytes());
@@ -79,6 +85,9 @@ pub fn write<W: Write>(server: &Server, out: &mut Writer<W>, purpose: Use, repor
                 out.byte(access::decayed(entry.clock(), server.env.access, server.env.now_ms));
             }
             out.entry(entry);
+            if let Ref::Str { bytes, .. } = entry.value() {
+                report.finished_with(bytes);
+            }
             report.key_done();
             written += 1;
             delay(config.rdb_key_save_delay_us, written);

@@ -9,6 +9,7 @@
 use std::io::{self, Write};
 
 use super::format::{self, kind, node, op};
+use super::streams;
 use crate::encoding::listpack::Elem;
 use crate::encoding::lzf;
 use crate::encoding::quicklist::NodeView;
@@ -263,6 +264,7 @@ impl<W: Write> Writer<W> {
             Ref::Set(set) => self.set(set),
             Ref::Zset(zset) => self.zset(zset),
             Ref::Hash(hash) => self.hash(hash),
+            Ref::Stream(stream) => streams::write(self, stream),
         }
     }
 
@@ -316,11 +318,22 @@ impl<W: Write> Writer<W> {
         if let Some(listpack) = hash.as_listpack() {
             return self.packed(listpack.as_bytes());
         }
+        let Some(first_ms) = hash.next_expiry_ms() else {
+            self.len_field(hash.len());
+            for (field, value) in hash.iter() {
+                self.elem(field);
+                self.elem(value);
+            }
+            return;
+        };
+        self.raw(&first_ms.to_le_bytes());
         self.len_field(hash.len());
-        for (field, value) in hash.iter() {
+        hash.each_with_expiry(|field, value, expiry_ms| {
+            // Counted from one before the first; 0 stands for never.
+            format::put_len(&mut self.buf, expiry_ms.map_or(0, |when_ms| when_ms - first_ms + 1));
             self.elem(field);
             self.elem(value);
-        }
+        });
     }
 }
 
@@ -335,6 +348,8 @@ fn kind_of(value: Ref<'_>) -> u8 {
         Ref::Zset(zset) if zset.as_listpack().is_some() => kind::ZSET_LISTPACK,
         Ref::Zset(_) => kind::ZSET_2,
         Ref::Hash(hash) if hash.as_listpack().is_some() => kind::HASH_LISTPACK,
+        Ref::Hash(hash) if hash.next_expiry_ms().is_some() => kind::HASH_TTL,
         Ref::Hash(_) => kind::HASH,
+        Ref::Stream(stream) => streams::kind_of(stream),
     }
 }

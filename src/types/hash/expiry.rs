@@ -6,6 +6,9 @@ use crate::encoding::listpack::Elem;
 use crate::types::item::{Field, Name};
 
 impl Hash {
+    /// The last moment at which a field can expire, in unix ms.
+    pub const EXPIRY_MAX_MS: u64 = (1 << 48) - 1;
+
     /// When the first of the fields expires; `None` if none does.
     #[inline]
     pub fn next_expiry_ms(&self) -> Option<u64> {
@@ -32,7 +35,7 @@ impl Hash {
         }
     }
 
-    /// Sets when a field expires, if ever: a time below 2^48. Answers whether there is such a field.
+    /// Sets when a field expires, if ever: no later than [`EXPIRY_MAX_MS`](Self::EXPIRY_MAX_MS). Answers whether there is such a field.
     pub fn set_expiry(&mut self, field: &[u8], expiry_ms: Option<u64>) -> bool {
         if let (Repr::Listpack(list), Some(when_ms)) = (&self.0, expiry_ms) {
             match Expiring::from_pairs(list, when_ms) {

@@ -28,7 +28,7 @@ pub const CLIENTS: usize = 3;
 /// Keys that commands find by chance; those with lives among them.
 pub const KEYS: &[&str] = &[
     "s0", "s1", "s2", "s3", "l0", "l1", "l2", "e0", "e1", "e2", "h0", "h1", "z0", "z1", "z2", "w_a", "w_1", "b0", "b1", "p0",
-    "p1", "p2", "g0", "g1",
+    "p1", "p2", "g0", "g1", "x0", "x1",
 ];
 
 /// Sorted sets whose scores are all zero.
@@ -74,8 +74,9 @@ impl Generator {
             grammar::BITS,
             grammar::HLL,
             grammar::GEO,
+            grammar::STREAMS,
         ];
-        let names = ["strings", "keys", "lists", "sets", "hashes", "zsets", "connection", "bits", "hll", "geo"];
+        let names = ["strings", "keys", "lists", "sets", "hashes", "zsets", "connection", "bits", "hll", "geo", "streams"];
         let wanted = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
         let families = names.iter().zip(families).filter(|(name, _)| wanted(name)).map(|(name, rules)| {
             let known: Vec<Rule> = rules.iter().copied().filter(|(since, ..)| *since <= version).collect();
@@ -235,6 +236,21 @@ impl Generator {
             "bits" if self.rng.u32(..8) == 0 => return args.push(self.key('s')),
             "bits" => return args.push(self.key('b')),
             "hll" => return args.push(self.key('p')),
+            "stream" => return args.push(self.key('x')),
+            "group" => self.one_of("g|g|h|k"),
+            "consumer" => self.one_of("ann|bob|eve|"),
+            "xid" => self.id(),
+            "xbound" => match self.rng.u32(..6) {
+                0 => "-".to_string(),
+                1 => "+".to_string(),
+                2 => format!("({}", self.id()),
+                _ => self.id(),
+            },
+            "xafter" => match self.rng.u32(..6) {
+                0 => self.one_of("$|+|>|-|0-0"),
+                1 => "$".to_string(),
+                _ => self.id(),
+            },
             "geo" => return args.push(self.key('g')),
             "bit" => match self.rng.u32(..20) {
                 0 => return args.push(self.edge()),
@@ -309,6 +325,17 @@ impl Generator {
             _ => unreachable!("no token is called {name}"),
         };
         args.push(word.into_bytes());
+    }
+
+    /// An entry's id: mostly small, so that commands meet, now and then open or odd.
+    fn id(&mut self) -> String {
+        match self.rng.u32(..20) {
+            0 => self.one_of("0-0|0|0-1|18446744073709551615-18446744073709551615|18446744073709551615|5-18446744073709551615"),
+            1 => self.one_of("x|-|+||-1|1-|1-x|1-1-1|01-02|+5| 5-5|1--1|(5|18446744073709551616|5-18446744073709551616|1.5"),
+            2 => format!("{}-*", self.rng.u32(..30)),
+            3..=6 => self.rng.u32(..30).to_string(),
+            _ => format!("{}-{}", self.rng.u32(..30), self.rng.u32(..3)),
+        }
     }
 
     /// A key, mostly of one kind.
@@ -434,6 +461,15 @@ pub fn keep_small(args: &mut [Vec<u8>]) {
         }
         b"CLIENT" if args.len() > 2 && upper(&args[1]) == b"PAUSE" => 2,
         b"BLMPOP" | b"BZMPOP" => 1,
+        b"XREAD" | b"XREADGROUP" => match args.iter().position(|arg| arg.eq_ignore_ascii_case(b"BLOCK")) {
+            Some(at) => {
+                if args.get(at + 1).is_some_and(|timeout| timeout.as_slice() != b"-1" && timeout.as_slice() != b"x") {
+                    args[at + 1] = b"10".to_vec();
+                }
+                return;
+            }
+            None => return,
+        },
         b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BZPOPMIN" | b"BZPOPMAX" => args.len() - 1,
         _ => return,
     };
@@ -477,6 +513,8 @@ fn keep_together(args: &mut Vec<Vec<u8>>, version: (u32, u32)) {
             b"CLIENT" | b"HELLO" => args[at].contains(&0) && version < (7, 2),
             // Blanks before a number were skipped before 8.0, in some places.
             // And the least numbers refused, in some.
+            // The time of the machine is nobody else's.
+            b"XADD" if args[at] == b"*" => true,
             _ => (args[at].starts_with(b" ") || args[at] == b"5e-324") && version < (8, 0),
         };
         if other {

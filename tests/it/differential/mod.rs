@@ -2,7 +2,7 @@
 //!
 //! The oracle is Debian's `redis-server`, or what `REDOUBT_DIFF_ORACLE` names; `REDOUBT_DIFF_SUBJECT` puts another
 //! server in our place, and `REDOUBT_DIFF_FAMILIES` narrows the commands down to some of
-//! `strings,keys,lists,sets,hashes,zsets,connection,bits,hll,geo`. The seeds of the tests are fixed; `random_seeds` draws its own
+//! `strings,keys,lists,sets,hashes,zsets,connection,bits,hll,geo,streams`. The seeds of the tests are fixed; `random_seeds` draws its own
 //! for `REDOUBT_DIFF_SECONDS` and is run by `make fuzz-diff`. A difference is shrunk and printed as the commands
 //! that lead to it; with `REDOUBT_DIFF_COLLECT=N` the run goes on until N different ones are known.
 

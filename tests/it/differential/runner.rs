@@ -144,6 +144,7 @@ impl Session {
                 ("zset-max-listpack-entries", pick("128", "5"), (6, 0)),
                 ("zset-max-listpack-value", pick("64", "8"), (6, 0)),
                 ("hll-sparse-max-bytes", pick("3000", "60"), (6, 0)),
+                ("stream-node-max-entries", pick("100", "3"), (6, 0)),
             ] {
                 let reply = client.call(&["CONFIG", "SET", name, value])?;
                 if reply.is_error() && (side == SUBJECT || pair.version >= since) {
@@ -572,6 +573,7 @@ fn state(client: &mut Client) -> io::Result<Vec<Key>> {
                 "set" => sort(client.call(&[b"SMEMBERS", name.as_slice()])?, 1),
                 "hash" => sort(client.call(&[b"HGETALL", name.as_slice()])?, 2),
                 "zset" => client.call(&[b"ZRANGE", name.as_slice(), b"0", b"-1", b"WITHSCORES"])?,
+                "stream" => client.call(&[b"XRANGE", name.as_slice(), b"-", b"+"])?,
                 _ => Value::Null,
             };
             all.push(Key { database, name, kind, encoding, life, content });

@@ -123,7 +123,7 @@ fn run(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, read_only: bool) -> C
     }
     let sorted = match value {
         None => Vec::new(),
-        Some(Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_)) => return Err(CmdError::WRONG_TYPE),
+        Some(Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_)) => return Err(CmdError::WRONG_TYPE),
         Some(value) if options.by == By::Nothing => unsorted(value, &options),
         Some(value) => {
             let (start, end) = options.places(value.size());
@@ -149,7 +149,7 @@ fn copy_all(value: Ref<'_>) -> Vec<Box<[u8]>> {
         Ref::List(list) => list.for_each_range(0, list.len(), copy),
         Ref::Set(set) => set.iter().for_each(copy),
         Ref::Zset(zset) => zset.iter().map(|(member, _)| member).for_each(copy),
-        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) => {}
+        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_) => {}
     }
     elements
 }
@@ -174,7 +174,7 @@ fn unsorted(value: Ref<'_>, options: &Options<'_>) -> Vec<Box<[u8]>> {
             zset.range(len - end..len - start).rev().for_each(|(member, _)| copy(member));
         }
         Ref::Zset(zset) => zset.range(start..end).for_each(|(member, _)| copy(member)),
-        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) => {}
+        Ref::Int(_) | Ref::Str { .. } | Ref::Hash(_) | Ref::Stream(_) => {}
     }
     elements
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::config::values::ShutdownFlags;
 use crate::dispatch::*;
 use crate::server::crash::context_lines;
 use crate::sys::crash::{self, Death};
@@ -35,11 +36,17 @@ pub fn out_of_memory(_ctx: &mut Ctx<'_>) -> CmdResult {
     crash::die(&["Out Of Memory allocating 18446744073709551615 bytes!"], Death::Abort)
 }
 
+/// In order: what is to be saved at the end is.
 pub fn restart(ctx: &mut Ctx<'_>) -> CmdResult {
-    restart_after(ctx)
+    let failed = CmdError::text("ERR failed to restart the server. Check server logs.");
+    ctx.server.shut_down(ShutdownFlags::NOW).map_err(|_| failed)?;
+    // Only if the restart fails is it still here.
+    let outcome = restart_after(ctx);
+    ctx.server.shutdown.exit = None;
+    outcome
 }
 
-/// What is saved and what is not is decided by persistence; starting again is all there is to it.
+/// Without saving anything.
 pub fn crash_and_recover(ctx: &mut Ctx<'_>) -> CmdResult {
     restart_after(ctx)
 }

@@ -96,6 +96,7 @@ const fn type_number(kind: Type) -> u32 {
         Type::Set => 2,
         Type::Zset => 3,
         Type::Hash => 4,
+        Type::Stream => 6,
     }
 }
 
@@ -121,6 +122,16 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         }
         Ref::Hash(hash) => {
             hash.iter().for_each(|(field, value)| digest.add_pair(&field.to_vec(), &value.to_vec()));
+        }
+        Ref::Stream(stream) => {
+            let mut digits = itoa::Buffer::new();
+            for entry in stream.log.iter() {
+                digest.chain(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    digest.chain(field.text(&mut digits));
+                    digest.chain(value.text(&mut digits));
+                }
+            }
         }
     }
     if entry.expiry_ms().is_some() {

@@ -105,11 +105,8 @@ pub fn change_repl_id(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
-/// Propagates a command that did not run here.
+/// Sends replicas, of which there are none, a command that did not run here. The append only file is no replica.
 pub fn replicate(ctx: &mut Ctx<'_>) -> CmdResult {
-    let words: Vec<&[u8]> = ctx.args.from(2).iter().collect();
-    let index = ctx.client().db as usize;
-    ctx.server.env.fx.propagate(index, &words);
     ctx.reply.ok();
     Ok(Flow::Done)
 }

@@ -18,5 +18,5 @@ pub fn clients(server: &mut Server, out: &mut Report) {
     out.field("clients_in_timeout_table", server.blocked.timeout_count());
     out.field("total_watched_keys", server.watches.key_count());
     out.field("total_blocking_keys", server.blocked.key_count());
-    out.field("total_blocking_keys_on_nokey", 0);
+    out.field("total_blocking_keys_on_nokey", server.blocked.gone_key_count());
 }

@@ -19,21 +19,25 @@ pub fn key_sizes(server: &mut Server, out: &mut Report) {
         for kind in Type::ALL {
             let bins = db.sizes().of(kind).iter().enumerate().filter(|(_, count)| **count > 0);
             let bins: Vec<String> = bins.map(|(bits, count)| format!("{}={count}", bin_name(bits))).collect();
-            if !bins.is_empty() {
-                out.line(format_args!("db{index}_distrib_{}:{}", histogram_name(kind), bins.join(",")));
+            if !bins.is_empty()
+                && let Some(name) = histogram_name(kind)
+            {
+                out.line(format_args!("db{index}_distrib_{name}:{}", bins.join(",")));
             }
         }
     }
 }
 
-const fn histogram_name(kind: Type) -> &'static str {
-    match kind {
+/// The histogram's name; streams are not shown.
+const fn histogram_name(kind: Type) -> Option<&'static str> {
+    Some(match kind {
         Type::String => "strings_sizes",
         Type::List => "lists_items",
         Type::Set => "sets_items",
         Type::Zset => "zsets_items",
         Type::Hash => "hashes_items",
-    }
+        Type::Stream => return None,
+    })
 }
 
 /// The smallest size of so many bits, as the histogram's label: `0`, `1`, `512`, `4K`, `1M`.

@@ -51,7 +51,8 @@ pub fn memory(server: &mut Server, out: &mut Report) {
         "mem_clients_slaves",
     ]);
     out.field("mem_clients_normal", usage.clients);
-    out.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    out.zeros(&["mem_cluster_links"]);
+    out.field("mem_aof_buffer", server.aof.buffer_bytes());
     out.field("mem_allocator", version::ALLOCATOR);
     out.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
     let (pending, freed) = server.env.reclaim.figures();

@@ -75,7 +75,7 @@ pub fn stats(server: &mut Server, out: &mut Report) {
 
 pub fn debug(server: &mut Server, out: &mut Report) {
     let stats = &server.stats;
-    out.field("eventloop_duration_aof_sum", 0);
+    out.field("eventloop_duration_aof_sum", server.aof.flush_ns / 1000);
     out.field("eventloop_duration_cron_sum", stats.cron_ns / 1000);
     out.field("eventloop_duration_max", stats.turn_ns_max / 1000);
     out.field("eventloop_cmd_per_cycle_max", stats.turn_commands_max);
