@@ -426,6 +426,7 @@ impl Server {
         let before = reply.len();
         let began_ns = self.clock.tick();
         let done = self.serve_again(id, waiting.cmd, waiting.args.view(), &mut reply);
+        self.send_put_off();
         self.net.current = current;
         if silent {
             reply.buf.truncate(before);

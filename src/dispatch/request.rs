@@ -125,6 +125,7 @@ impl Server {
     /// Appends what a client has been sent while its output was lent.
     #[cold]
     fn take_pushed(&mut self, id: ClientId, reply: &mut Reply) {
+        self.send_put_off();
         self.net.pushed_to_lent = false;
         if let Some(client) = self.clients.get_mut(id) {
             reply.buf.append(&mut client.reply.buf);

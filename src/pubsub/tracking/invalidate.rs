@@ -89,9 +89,32 @@ impl Server {
             let Some(id) = self.clients.find(reader) else { continue };
             let own = self.net.current == Some(id);
             let told = |tracking: &super::Tracking| tracking.prefixes.is_none() && !(tracking.no_loop && own);
-            if self.tracking_of(id).is_some_and(told) {
+            if !self.tracking_of(id).is_some_and(told) {
+                continue;
+            }
+            if own {
+                self.put_off(id, Some(key));
+            } else {
                 self.send_invalid(id, &mut invalid);
             }
+        }
+    }
+
+    /// A client is to be told of what its own command has caused, when that is done.
+    fn put_off(&mut self, id: ClientId, key: Option<&[u8]>) {
+        self.tracked.own.push((id, key.map(Box::from)));
+        self.net.pushed_to_lent = true;
+    }
+
+    /// Tells clients of what their own commands have caused.
+    pub fn send_put_off(&mut self) {
+        for (id, key) in std::mem::take(&mut self.tracked.own) {
+            let resp3 = self.clients.get(id).is_some_and(|client| client.reply.resp3);
+            let mut invalid = match &key {
+                Some(key) => Invalid::keys(1, [&**key].into_iter()),
+                None => Invalid::everything(resp3),
+            };
+            self.send_invalid(id, &mut invalid);
         }
     }
 
@@ -100,6 +123,10 @@ impl Server {
         if self.tracked.clients > 0 {
             for id in self.clients.ids() {
                 let Some(client) = self.clients.get(id).filter(|client| client.has(ClientFlags::TRACKING)) else { continue };
+                if self.net.current == Some(id) {
+                    self.put_off(id, None);
+                    continue;
+                }
                 let mut invalid = Invalid::everything(client.reply.resp3);
                 self.send_invalid(id, &mut invalid);
             }

@@ -70,6 +70,9 @@ pub struct Tracked {
     pub clients: usize,
     pub table: table::KeyTable,
     pub prefixes: broadcast::Prefixes,
+    /// What clients have made invalid for themselves by the command they run, in order; `None`: everything. They are told when
+    /// it is done, behind what others are told through them.
+    own: Vec<(ClientId, Option<Box<[u8]>>)>,
     /// How often in a row the table was over its limit and could not be brought below it.
     over_limit: usize,
 }

@@ -9,6 +9,7 @@
 mod compare;
 mod generator;
 mod grammar;
+mod messages;
 mod runner;
 mod shrink;
 

@@ -70,6 +70,11 @@ impl Pair {
         }
     }
 
+    /// Where they listen, oracle first.
+    pub fn ports(&self) -> [u16; 2] {
+        [ORACLE, SUBJECT].map(|side| self.servers[side].port)
+    }
+
     /// What both say they are.
     pub fn versions(&self) -> String {
         let [oracle, subject] = [ORACLE, SUBJECT].map(|side| self.servers[side].info("redis_version"));

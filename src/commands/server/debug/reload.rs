@@ -22,6 +22,7 @@ pub fn reload(ctx: &mut Ctx<'_>) -> CmdResult {
             server.empty_database(index, false);
         }
         server.scripts.flush_libraries();
+        server.everything_invalid();
     }
     if server.load_snapshot(how).is_err() {
         return Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs."));
