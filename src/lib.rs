@@ -10,6 +10,7 @@ pub mod net;
 pub mod persist;
 pub mod pubsub;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod stats;
 pub mod sys;

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod scan;
+pub mod scripting;
 pub mod server;
 pub mod sets;
 pub mod streams;
@@ -30,6 +31,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     keys::COMMANDS,
     lists::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     streams::COMMANDS,

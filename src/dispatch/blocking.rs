@@ -368,7 +368,7 @@ impl Server {
     /// Runs the requests of clients whose keys are ready, until nothing is ready any more. While writes are held back
     /// by CLIENT PAUSE, so are these.
     pub fn serve_ready(&mut self) {
-        if self.blocked.serving || self.pause.scope().is_some() {
+        if self.blocked.serving || self.scripts.is_running() || self.pause.scope().is_some() {
             return;
         }
         self.blocked.serving = true;

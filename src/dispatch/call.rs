@@ -69,9 +69,15 @@ impl Server {
             },
             Err(error) => self.failed_call(cmd, &error, mark, reply),
         }
-        // What is loaded has been counted where it ran first.
-        if origin != Origin::Aof {
-            self.ran(id, cmd, args, elapsed_ns);
+        match origin {
+            // What is loaded has been counted where it ran first.
+            Origin::Aof => {}
+            // Its time is the script's.
+            Origin::Script => {
+                self.stats.commands[cmd.id as usize].ran(elapsed_ns, self.env.config.latency_tracking);
+                self.stats.commands_processed += 1;
+            }
+            Origin::Client | Origin::Exec => self.ran(id, cmd, args, elapsed_ns),
         }
         if self.env.fx.wants_settling() {
             self.settle_call(id, cmd, args);

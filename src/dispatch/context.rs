@@ -17,6 +17,8 @@ pub enum Origin {
     Client,
     /// A transaction.
     Exec,
+    /// A script or a function.
+    Script,
     /// The append only file, at start.
     Aof,
 }

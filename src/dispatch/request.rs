@@ -10,6 +10,7 @@ use super::flags::{Flag, Flags};
 use super::table::Cmd;
 use crate::net::{Client, ClientFlags, ClientId};
 use crate::resp::{Args, Reply};
+use crate::script::busy::busy_error;
 use crate::server::Server;
 use crate::server::pause::PauseScope;
 
@@ -226,10 +227,11 @@ impl Server {
         if client.has(ClientFlags::MULTI) && cmd.flags.has(Flag::NoMulti) {
             return refuse(CmdError::text("ERR Command not allowed inside a transaction"));
         }
-        if self.evict_clients_now(id) {
+        let busy = self.scripts.is_busy();
+        if !busy && self.evict_clients_now(id) {
             return Err(Refusal::Postpone);
         }
-        if self.env.config.maxmemory_bytes != 0 {
+        if !busy && self.env.config.maxmemory_bytes != 0 {
             let fits = self.make_room();
             self.send_unit(false);
             if !fits && (cmd.flags.has(Flag::DenyOom) || self.queue_needs_memory(id, cmd)) {
@@ -253,6 +255,11 @@ impl Server {
         }
         if self.loading.is_some() && !cmd.flags.has(Flag::Loading) {
             return refuse(CmdError::text("LOADING Redis is loading the dataset in memory"));
+        }
+        if !cmd.flags.has(Flag::AllowBusy)
+            && let Some(error) = busy_error(self)
+        {
+            return refuse(error);
         }
         if self.pauses(client, cmd) {
             return Err(Refusal::Postpone);

@@ -59,6 +59,8 @@ pub struct Env {
     pub access: access::Policy,
     /// Set while lookups must leave access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// A script runs: what it sees must not depend on an order that nobody has asked for.
+    pub in_script: bool,
     /// The same while a forked child shares the memory.
     pub clocks_frozen: bool,
     /// Set while keys that are due must stay (writes are paused): they are hidden, not removed.
@@ -86,6 +88,7 @@ impl Env {
             reclaim: Reclaim::default(),
             access: access::Policy::default(),
             no_touch: false,
+            in_script: false,
             clocks_frozen: false,
             expiry_paused: false,
             loading: false,

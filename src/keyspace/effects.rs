@@ -184,6 +184,11 @@ impl Effects {
         }
     }
 
+    /// The process ends in the middle of a unit: what it has done so far is sent to nobody.
+    pub fn abandon(&mut self) {
+        self.unit.clear();
+    }
+
     /// Propagates nothing for the command that runs.
     #[inline]
     pub fn propagate_nothing(&mut self) {

@@ -93,6 +93,11 @@ impl Reclaim {
         (self.counters.pending.load(Ordering::Relaxed), self.counters.freed.load(Ordering::Relaxed))
     }
 
+    /// Counts objects that were given up lazily and were freed at once all the same.
+    pub fn count_freed(&self, objects: u64) {
+        self.counters.freed.fetch_add(objects, Ordering::Relaxed);
+    }
+
     /// Forgets the count of freed objects.
     pub fn reset_figures(&self) {
         self.counters.freed.store(0, Ordering::Relaxed);

@@ -66,6 +66,8 @@ bitflags! {
         const TRACKING = 1 << 22;
         /// Its output is lent to the command it runs: what others send it waits in the meantime.
         const LENT = 1 << 23;
+        /// The turn has input of it in hand.
+        const IN_HAND = 1 << 24;
     }
 }
 
@@ -74,6 +76,11 @@ bitflags! {
 pub struct ClientId {
     pub slot: u32,
     pub id: u64,
+}
+
+impl ClientId {
+    /// No client at all.
+    pub const NOBODY: ClientId = ClientId { slot: u32::MAX, id: 0 };
 }
 
 /// What only some clients have.

@@ -17,8 +17,6 @@ const RETRY_DELAY_S: u64 = 5;
 
 /// What is known of snapshots.
 pub struct Snapshots {
-    /// Libraries of functions, as a snapshot holds them.
-    pub functions: Vec<Vec<u8>>,
     /// Snapshots begun, by whatever way.
     pub saves: u64,
     /// When the last good one was made, or the server started; unix time.
@@ -43,7 +41,6 @@ impl Snapshots {
     /// Nothing saved since the start.
     pub fn new(start_time_s: u64) -> Snapshots {
         Snapshots {
-            functions: Vec::new(),
             saves: 0,
             last_save_s: start_time_s,
             last_try_s: 0,

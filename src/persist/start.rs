@@ -48,6 +48,7 @@ impl Server {
         for index in 0..self.dbs.len() {
             self.empty_database(index, false);
         }
+        self.scripts.flush_libraries();
         if self.aof.state == State::On {
             self.read_aof_manifest().map_err(|_| loading::Failed::Damaged)?;
         }

@@ -101,6 +101,20 @@ impl OwnedArgs {
         OwnedArgs::default()
     }
 
+    /// Forgets the words, and keeps the room.
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.spans.clear();
+    }
+
+    /// Gives the room back if it is more than is worth keeping.
+    pub fn shrink_if_big(&mut self) {
+        const KEPT_BYTES: usize = 64 * 1024;
+        if self.mem_bytes() > KEPT_BYTES {
+            *self = OwnedArgs::new();
+        }
+    }
+
     /// Appends one word. Panics past 4 GiB in total, which the query buffer's limit rules out.
     pub fn push(&mut self, word: &[u8]) {
         let offset = u32::try_from(self.buf.len()).expect("a request is smaller than 4 GiB");

@@ -99,6 +99,7 @@ impl Server {
                 loading.reactor = Some(reactor);
             }
         }
+        self.continue_defrag_loading();
         self.shutdown.exit.is_none()
     }
 
@@ -118,7 +119,6 @@ impl Server {
             }
         };
         self.begin_loading(file.len().unwrap_or(0));
-        self.snapshots.functions.clear();
         let outcome = load::load(self, file, how);
         let started_ns = self.loading.as_ref().map_or(0, |loading| loading.started_ns);
         self.end_loading();

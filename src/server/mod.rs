@@ -2,7 +2,7 @@
 //!
 //! Reading order: this struct, [`boot`] (how it comes to life), [`reactor`] (the loop) and [`turn`] (one turn of it), [`traffic`]
 //! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what
-//! happens at a limit), [`reconfigure`] (what
+//! happens at a limit), [`defrag`] (moving blocks together), [`reconfigure`] (what
 //! follows from CONFIG SET), [`shutdown`]; then its place on the machine: [`host`], [`listening`], [`log`], [`crash`].
 
 pub mod banner;
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod compatibility;
 pub mod crash;
 pub mod cron;
+pub mod defrag;
 pub mod expiry;
 pub mod host;
 pub mod listening;
@@ -50,6 +51,7 @@ use crate::persist::child::Children;
 use crate::persist::snapshots::Snapshots;
 use crate::pubsub::PubSub;
 use crate::pubsub::tracking::Tracked;
+use crate::script::Scripts;
 use crate::stats::Stats;
 use crate::stats::latency::LatencyMonitor;
 use crate::stats::slowlog::Slowlog;
@@ -97,6 +99,8 @@ pub struct Net {
     pub current: Option<ClientId>,
     /// A client that is in the middle of a command has been sent something meanwhile, which it gets behind the reply.
     pub pushed_to_lent: bool,
+    /// Input in the hands of the turn that runs, while it runs scripts.
+    pub offered: Vec<turn::Offered>,
     /// Output buffers at rest, to be used again.
     pub spare_buffers: Vec<Vec<u8>>,
 }
@@ -138,6 +142,8 @@ pub struct Server {
     pub cron: cron::Cron,
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
+    pub scripts: Scripts,
+    pub defrag: defrag::Defrag,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
     pub aof: Aof,
@@ -181,6 +187,8 @@ impl Server {
             cron: cron::Cron::default(),
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
+            scripts: Scripts::default(),
+            defrag: defrag::Defrag::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
             aof: Aof::default(),
@@ -232,6 +240,7 @@ impl Server {
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
         self.memory_configured();
+        self.defrag.reconfigure();
         self.update_listening();
         self.update_gate();
     }
@@ -241,6 +250,7 @@ impl Server {
         self.gate.closed = !self.monitors.is_empty()
             || self.pause.scope().is_some()
             || self.memory.over_since_ns.is_some()
+            || self.scripts.is_busy()
             || self.loading.is_some()
             || self.disk_error().is_some()
             || self.env.config.cluster_compatibility_sample_ratio_percent != 0;

@@ -35,10 +35,16 @@ impl Server {
         if self.monitors.is_empty() || cmd.flags.has(Flag::SkipMonitor) || cmd.flags.has(Flag::Admin) {
             return;
         }
+        self.show_monitors(id, cmd, args, Some(own));
+    }
+
+    /// As [`feed_monitors`](Self::feed_monitors), for a script and for what it calls: before they run, so that the script comes first.
+    pub fn show_monitors(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, mut own: Option<&mut Reply>) {
         let Some(client) = self.clients.get(id) else { return };
         let now_us = self.clock.now_us();
         let mut line = format!("+{}.{:06} [{} ", now_us / 1_000_000, now_us % 1_000_000, client.db).into_bytes();
         match client.connection {
+            _ if self.scripts.is_running() => line.extend_from_slice(b"lua"),
             Connection::Unix(_) => {
                 line.extend_from_slice(b"unix:");
                 line.extend_from_slice(self.unix_path().as_bytes());
@@ -52,7 +58,9 @@ impl Server {
         }
         line.extend_from_slice(b"\r\n");
         for monitor in self.monitors.clone() {
-            if monitor == id {
+            if monitor == id
+                && let Some(own) = &mut own
+            {
                 own.buf.extend_from_slice(&line);
                 continue;
             }

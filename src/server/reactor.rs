@@ -71,18 +71,17 @@ impl Server {
     }
 
     /// Hands the kernel's news on.
-    pub(super) fn take_events(&mut self, events: &Events, signals: Option<&Signals>) {
+    pub fn take_events(&mut self, events: &Events, signals: Option<&Signals>) {
         for listener in std::mem::take(&mut self.net.to_accept) {
             self.accept(listener);
         }
         for event in events.iter() {
             match event.token().0 {
                 _ if event.token() == WAKER => {}
-                _ if event.token() == SIGNALS => {
-                    if let Some(signals) = signals {
-                        self.take_signal(signals);
-                    }
-                }
+                _ if event.token() == SIGNALS => match signals {
+                    Some(signals) => self.take_signal(signals),
+                    None => self.shutdown.signal_waits = true,
+                },
                 _ if event.token() == child::TOKEN => self.look_after_child(),
                 token if token >= LISTENER_TOKENS => self.accept(token - LISTENER_TOKENS),
                 slot => {
@@ -107,6 +106,7 @@ impl Server {
         }
         self.run_cron();
         self.continue_eviction();
+        self.continue_defrag();
         if self.blocked.has_ready() {
             // The pause that held them back is over.
             self.serve_ready();
@@ -137,7 +137,8 @@ impl Server {
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
         let ending = self.child_is_ending().then_some(child::COLLECTING_NS);
-        let next = [deadline, ending, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        let next =
+            [deadline, ending, self.expiry_due_in_ns(), self.defrag_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
         Duration::from_nanos(next)
     }
 }

@@ -14,7 +14,7 @@ pub struct Shutdown {
     /// The loop ends after this turn, with this exit status.
     pub exit: Option<i32>,
     /// A signal has come in, and waits for the clock's work to go on.
-    signal_waits: bool,
+    pub(super) signal_waits: bool,
 }
 
 /// Why the server does not end: the data could not be saved. The reason is in the log.

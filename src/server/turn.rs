@@ -10,7 +10,9 @@
 //! parsed from; a client that goes away in the middle of a turn has its remaining requests skipped.
 
 use std::io;
+use std::sync::Arc;
 
+use crate::dispatch::flags::Flag;
 use crate::dispatch::request::Outcome;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::keyspace::db::HashHint;
@@ -38,7 +40,7 @@ const SPARE_BUFFERS: usize = 64;
 struct Source {
     client: ClientId,
     /// The client's own buffer, if it had input left from before; else the input lies in the arena.
-    own: Option<Vec<u8>>,
+    own: Option<Arc<Vec<u8>>>,
     /// What is known of the request at `pos`, if part of it had been looked at before.
     partial: Option<Box<Partial>>,
     pos: usize,
@@ -68,7 +70,8 @@ struct Request {
 
 /// The buffers of a turn, kept from one to the next.
 pub struct Turn {
-    arena: Vec<u8>,
+    /// Shared only while a window runs that may let others in ([`Offered`]).
+    arena: Arc<Vec<u8>>,
     sources: Vec<Source>,
     requests: Vec<Request>,
     spans: Vec<Span>,
@@ -108,7 +111,7 @@ impl NameCache {
 impl Default for Turn {
     fn default() -> Self {
         Turn {
-            arena: vec![0; ARENA_BYTES],
+            arena: Arc::new(vec![0; ARENA_BYTES]),
             sources: Vec::new(),
             requests: Vec::new(),
             spans: Vec::new(),
@@ -160,7 +163,7 @@ impl Turn {
         let kept = client.query.len();
         let mut own = if kept > 0 { std::mem::take(&mut client.query) } else { Vec::new() };
         let (outcome, capacity) = if kept == 0 {
-            (client.connection.read(&mut self.arena[used..used + READ_MAX]), READ_MAX)
+            (client.connection.read(&mut Arc::make_mut(&mut self.arena)[used..used + READ_MAX]), READ_MAX)
         } else {
             // Grows with what has arrived, never with what was announced.
             let wanted = partial.as_ref().map_or(0, |partial| partial.needed().saturating_sub(kept));
@@ -213,7 +216,10 @@ impl Turn {
         if kept > 0 && !server.client_fits(id, own.capacity()) {
             return used;
         }
-        let (own, pos, end) = if kept > 0 { (Some(own), 0, kept + n) } else { (None, used, used + n) };
+        let (own, pos, end) = if kept > 0 { (Some(Arc::new(own)), 0, kept + n) } else { (None, used, used + n) };
+        if let Some(client) = server.clients.get_mut(id) {
+            client.flags |= ClientFlags::IN_HAND;
+        }
         self.sources.push(Source { client: id, own, partial, pos, end, stopped: false });
         if kept > 0 { used } else { used + n }
     }
@@ -243,7 +249,7 @@ impl Turn {
     fn parse(&mut self, server: &mut Server, index: usize) -> bool {
         let source = &mut self.sources[index];
         let Some(client) = server.clients.get(source.client) else { return true };
-        if source.stopped || client.is_closing() {
+        if source.stopped || client.is_closing() || !client.has(ClientFlags::IN_HAND) {
             return true;
         }
         let authenticated = client.has(ClientFlags::AUTHENTICATED);
@@ -303,6 +309,10 @@ impl Turn {
             }
         }
         let requests = std::mem::take(&mut self.requests);
+        let scripts = |request: &Request| request.cmd.is_some_and(|cmd| cmd.flags.has(Flag::NoScript));
+        if self.sources.len() > 1 && requests.iter().any(scripts) {
+            self.offer(server, &requests);
+        }
         let started_ns = server.clock.tick();
         let mut at = 0;
         while at < requests.len() {
@@ -313,18 +323,34 @@ impl Turn {
             at += run;
         }
         server.stats.turns_command_ns += server.clock.now_ns - started_ns;
+        server.net.offered.clear();
         self.requests = requests;
         self.requests.clear();
         self.spans.clear();
     }
 
+    /// Tells what input of which clients is in hand, should a script of one of them run so long that the others get a turn.
+    #[cold]
+    fn offer(&self, server: &mut Server, requests: &[Request]) {
+        let mut next = requests.iter().peekable();
+        for (index, source) in self.sources.iter().enumerate() {
+            let mut first = source.pos;
+            if let Some(request) = next.next_if(|request| request.source as usize == index) {
+                first = request.begin;
+                while next.next_if(|request| request.source as usize == index).is_some() {}
+            }
+            let buf = source.own.clone().unwrap_or_else(|| self.arena.clone());
+            server.net.offered.push(Offered { client: source.client, buf, first, parsed: source.pos, end: source.end });
+        }
+    }
+
     /// Runs requests of one client.
     fn run_client(&mut self, server: &mut Server, source_index: usize, requests: &[Request]) {
         let source = &self.sources[source_index];
-        if source.stopped {
+        let id = source.client;
+        if source.stopped || server.clients.get(id).is_none_or(|client| !client.has(ClientFlags::IN_HAND)) {
             return;
         }
-        let id = source.client;
         let Some(mut reply) = server.lend_output(id) else { return };
         let buf = source.bytes(&self.arena);
         server.net.running = (id.id, source.end - requests.first().map_or(0, |request| request.begin), reply.buf.capacity());
@@ -372,6 +398,42 @@ impl Turn {
     }
 }
 
+/// Input that a turn has in hand while it runs a window, in the order in which the clients' requests run.
+pub struct Offered {
+    client: ClientId,
+    buf: Arc<Vec<u8>>,
+    /// Where the client's first request of the window begins.
+    first: usize,
+    /// Where its last one ends.
+    parsed: usize,
+    end: usize,
+}
+
+impl Server {
+    /// Gives clients back what the turn has in hand of theirs and has not run, but for the one that is running: they get a turn
+    /// inside its request.
+    pub fn take_back_offered(&mut self, running: ClientId) {
+        let offered = std::mem::take(&mut self.net.offered);
+        let turn = offered.iter().position(|offered| offered.client == running);
+        for (at, offered) in offered.into_iter().enumerate() {
+            if Some(at) == turn {
+                continue;
+            }
+            let begin = if turn.is_some_and(|turn| at > turn) { offered.first } else { offered.parsed };
+            let Some(client) = self.clients.get_mut(offered.client) else { continue };
+            if !client.has(ClientFlags::IN_HAND) {
+                continue;
+            }
+            client.flags -= ClientFlags::IN_HAND;
+            client.query = offered.buf[begin..offered.end].to_vec();
+            client.partial = None;
+            if !client.query.is_empty() {
+                self.look_again(offered.client);
+            }
+        }
+    }
+}
+
 /// Where a request ends: where the next one of the same client begins, or where parsing has got to.
 fn end_of(request: &Request, requests: &[Request], parsed_to: usize) -> usize {
     requests.iter().map(|other| other.begin).find(|&begin| begin > request.begin).unwrap_or(parsed_to)
@@ -381,13 +443,19 @@ fn end_of(request: &Request, requests: &[Request], parsed_to: usize) -> usize {
 fn give_back(server: &mut Server, source: Source, arena: &[u8]) {
     let id = source.client;
     let Some(client) = server.clients.get_mut(id) else { return };
+    if !client.has(ClientFlags::IN_HAND) {
+        // It has it already.
+        return;
+    }
+    client.flags -= ClientFlags::IN_HAND;
     if client.is_closing() {
         return;
     }
     let left = source.pos < source.end;
     match source.own {
         // An emptied buffer stays until the client has been silent for a while: the next long request will need it.
-        Some(mut own) => {
+        Some(own) => {
+            let mut own = Arc::unwrap_or_clone(own);
             own.drain(..source.pos);
             client.query = own;
         }

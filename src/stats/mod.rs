@@ -54,6 +54,8 @@ pub struct Stats {
     pub errors_overflowed: bool,
     pub unexpected_error_replies: u64,
     pub clients_evicted: u64,
+    /// Scripts of EVAL that were dropped to make room for others.
+    pub evicted_scripts: u64,
     pub query_limit_disconnections: u64,
     pub output_limit_disconnections: u64,
     pub reply_buffer_shrinks: u64,
@@ -89,6 +91,7 @@ impl Stats {
             errors_overflowed: false,
             unexpected_error_replies: 0,
             clients_evicted: 0,
+            evicted_scripts: 0,
             query_limit_disconnections: 0,
             output_limit_disconnections: 0,
             reply_buffer_shrinks: 0,

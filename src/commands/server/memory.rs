@@ -91,6 +91,8 @@ fn share(part: usize, whole: usize) -> f64 {
 fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
     let usage = Usage::of(ctx.server);
     let alloc = usage.allocator;
+    let scripts = &ctx.server.scripts;
+    let (eval_vm, functions_vm) = scripts.vm_bytes();
     let reply = &mut *ctx.reply;
     let tables = usage.databases.iter().map(|(_, table, expiries)| table + expiries).sum();
     reply.map(33 + usage.databases.len());
@@ -104,9 +106,9 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
         ("clients.normal", usage.clients),
         ("cluster.links", 0),
         ("aof.buffer", usage.log_buffer),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
-        ("script.VMs", 0),
+        ("lua.caches", scripts.cache.mem_bytes()),
+        ("functions.caches", scripts.libraries.mem_bytes()),
+        ("script.VMs", eval_vm + functions_vm),
     ] {
         count(reply, name, bytes);
     }
@@ -130,11 +132,10 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
     count(reply, "allocator.active", alloc.active);
     count(reply, "allocator.resident", alloc.resident);
     count(reply, "allocator.muzzy", alloc.muzzy);
-    for (name, part, whole) in [
-        ("allocator-fragmentation", alloc.active, alloc.allocated),
-        ("allocator-rss", alloc.resident, alloc.active),
-        ("rss-overhead", usage.resident, alloc.resident),
-    ] {
+    fraction(reply, "allocator-fragmentation.ratio", alloc.fragmentation());
+    count(reply, "allocator-fragmentation.bytes", alloc.free_in_slabs);
+    for (name, part, whole) in [("allocator-rss", alloc.resident, alloc.active), ("rss-overhead", usage.resident, alloc.resident)]
+    {
         fraction(reply, &format!("{name}.ratio"), share(part, whole));
         difference(reply, &format!("{name}.bytes"), part, whole);
     }
@@ -184,9 +185,9 @@ fn examine(usage: &Usage, clients: usize) -> String {
             "High total fragmentation: the process holds more than 1.4 times the memory in use.",
         ),
         (
-            over(alloc.active, alloc.allocated, 1.1, 10 * MB),
+            over(alloc.allocated + alloc.free_in_slabs, alloc.allocated, 1.1, 10 * MB),
             "High allocator fragmentation: pages are partly empty, as happens when values of very different sizes come \
-             and go.",
+             and go. CONFIG SET activedefrag yes moves values together.",
         ),
         (
             over(alloc.resident, alloc.active, 1.1, 10 * MB),

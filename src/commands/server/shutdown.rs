@@ -41,6 +41,7 @@ fn shutdown(ctx: &mut Ctx<'_>) -> CmdResult {
     if abort {
         return Err(CmdError::text("ERR No shutdown in progress."));
     }
+    ctx.server.shutdown_while_busy(how)?;
     ctx.server.shut_down(how).map_err(|error| CmdError::err(error.to_string()))?;
     Ok(Flow::Done)
 }

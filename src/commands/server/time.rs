@@ -13,7 +13,9 @@ pub static TIME: Command = Command::server("TIME", time)
     .tips(&["nondeterministic_output"]);
 
 fn time(ctx: &mut Ctx<'_>) -> CmdResult {
-    let now_us = ctx.server.clock.now_us();
+    let server = &*ctx.server;
+    // Time stands still for a script.
+    let now_us = server.scripts.running.as_ref().map_or(server.clock.now_us(), |running| running.started_us);
     ctx.reply.array(2);
     ctx.reply.bulk_int((now_us / 1_000_000) as i64);
     ctx.reply.bulk_int((now_us % 1_000_000) as i64);

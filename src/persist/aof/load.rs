@@ -466,7 +466,6 @@ impl Server {
     /// Loads the snapshot that a file begins with; returns where it ends.
     fn load_snapshot_part(&mut self, file: &Arc<dyn DiskFile>) -> Result<u64, Trouble> {
         file.seek(0).map_err(Trouble::Io)?;
-        self.snapshots.functions.clear();
         // When its keys go, the log says.
         let how = How { merge: false, keep_expired: true };
         match rdb::load::load(self, file.clone(), how) {

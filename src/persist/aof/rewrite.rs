@@ -375,6 +375,9 @@ impl Server {
             out.buf.extend_from_slice(annotation(self.env.now_ms / 1000).as_bytes());
         }
         let delay_us = config.rdb_key_save_delay_us;
+        for (_, library) in self.scripts.libraries.iter() {
+            out.command(&[b"FUNCTION", b"LOAD", &library.code]);
+        }
         for (index, db) in self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             out.command(&[b"SELECT", itoa::Buffer::new().format(index).as_bytes()]);
             out.database(db, delay_us, report)?;

@@ -11,6 +11,7 @@ use super::source::{Error, Source};
 use super::stream::{Checksum, Company, Stream, version};
 use crate::config::values::SanitizeDump;
 use crate::keyspace::{Entry, access};
+use crate::net::ClientId;
 use crate::server::Server;
 use crate::sys::clock;
 use crate::sys::disk::DiskFile;
@@ -155,7 +156,10 @@ fn records(input: &mut Input<'_>, how: How) -> Result<Loaded, Error> {
             op::FUNCTION => {
                 let mut library = Vec::new();
                 input.append_text(&mut library)?;
-                input.company.snapshots.functions.push(library);
+                if let Err(error) = input.company.load_library(ClientId::NOBODY, &library, how.merge) {
+                    let why = String::from_utf8_lossy(&error.0).into_owned();
+                    return Err(Error::Unsupported(format!("Failed loading a library of functions: {why}").into()));
+                }
             }
             op::FUNCTION_PRE_GA => return Err(Error::unsupported("Pre-release function format not supported.")),
             op::MODULE_AUX => {

@@ -64,9 +64,9 @@ pub fn write<W: Write>(server: &Server, out: &mut Writer<W>, purpose: Use, repor
     out.aux("ctime", &number(clock::wall_us() / 1_000_000));
     out.aux("used-mem", &number(server.memory.meter.used() as u64));
     out.aux("aof-base", &number(u64::from(purpose == Use::AofBase)));
-    for library in &server.snapshots.functions {
+    for (_, library) in server.scripts.libraries.iter() {
         out.byte(op::FUNCTION);
-        out.text(library);
+        out.text(&library.code);
     }
     let policy = config.maxmemory_policy;
     let (lru, lfu) = (policy.uses_lru(), policy.uses_lfu());

@@ -7,6 +7,7 @@
 //! | `nodes` | nodes in order |
 //! | `log` | the entries and their counters |
 //! | `groups` | consumer groups |
+//! | `idmp` | what producers have sent already |
 //! | `parts` | a stream taken apart and put together, for RDB and DUMP |
 //!
 //! A stream is one pointer; log and groups are public fields of what it points to, so that a command can walk the one while it
@@ -14,6 +15,7 @@
 
 pub mod groups;
 pub mod id;
+pub mod idmp;
 pub mod log;
 mod node;
 mod nodes;
@@ -23,10 +25,15 @@ mod tests;
 
 use std::ops::{Deref, DerefMut};
 
+use crate::sys::defrag::Mover;
+
 pub use groups::{Consumer, ConsumerNo, Group, Groups, Pending};
 pub use id::{Bound, Seq, StreamId, Written};
 pub use log::{Cut, Entry, Keep, Limits, Log, Refused};
 pub use node::{Fields, Node};
+
+/// The bit of a cursor of [`Stream::defrag`] that says that the rest is a place among the groups, not a run of nodes.
+const OF_GROUPS: u64 = 1 << 63;
 
 /// A stream.
 #[derive(Clone, Default)]
@@ -37,6 +44,8 @@ pub struct Stream(Box<Body>);
 pub struct Body {
     pub log: Log,
     pub groups: Groups,
+    /// What producers have sent under a name; nothing until one does.
+    pub sent: Option<Box<idmp::Sent>>,
 }
 
 impl Deref for Stream {
@@ -78,7 +87,26 @@ impl Stream {
 
     /// Heap bytes.
     pub fn mem_bytes(&self) -> usize {
-        size_of::<Body>() + self.log.mem_bytes() + self.groups.mem_bytes()
+        let sent = self.sent.as_ref().map_or(0, |sent| sent.mem_bytes());
+        size_of::<Body>() + self.log.mem_bytes() + self.groups.mem_bytes() + sent
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. What moves past the cursor
+    /// in between is not come by.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if cursor & OF_GROUPS != 0 {
+            return match self.groups.defrag(cursor & !OF_GROUPS, mover) {
+                0 => 0,
+                place => place | OF_GROUPS,
+            };
+        }
+        if cursor == 0 {
+            mover.boxed(&mut self.0);
+        }
+        match self.log.nodes.defrag(cursor as usize, mover) {
+            0 if !self.groups.is_empty() => OF_GROUPS,
+            run => run as u64,
+        }
     }
 
     /// The work of freeing it, in blocks.

@@ -116,9 +116,10 @@ fn run(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, read_only: bool) -> C
         // Upstream walks sorted sets in their big encoding only, and leaves them in it.
         sorted_set.hint(usize::MAX, &zset::Limits { max_entries: 0, max_value_bytes: 0 });
     }
+    let in_script = db.env.in_script;
     let value = db.read(args.at(1));
     // What order a set has by itself is nobody's business: what is stored must not depend on it.
-    if matches!(value, Some(Ref::Set(_))) && options.by == By::Nothing && options.store.is_some() {
+    if matches!(value, Some(Ref::Set(_))) && options.by == By::Nothing && (options.store.is_some() || in_script) {
         (options.by, options.alpha) = (By::Element, true);
     }
     let sorted = match value {

@@ -76,7 +76,7 @@ static TABLE: [Sub; 44] = [
     sub("SDSLEN", 1, 1, object::sdslen),
     sub("SEGFAULT", 0, 0, death::segfault),
     sub("SET-ACTIVE-EXPIRE", 1, 1, switches::active_expire),
-    sub("SET-DISABLE-DENY-SCRIPTS", 1, 1, switches::number_accepted),
+    sub("SET-DISABLE-DENY-SCRIPTS", 1, 1, switches::scripts_may_all),
     sub("SET-SKIP-CHECKSUM-VALIDATION", 1, 1, switches::skip_checksums),
     sub("SLEEP", 1, 1, switches::sleep),
     sub("STRINGMATCH-LEN", 2, 2, switches::stringmatch_len),

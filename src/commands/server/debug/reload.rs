@@ -21,6 +21,7 @@ pub fn reload(ctx: &mut Ctx<'_>) -> CmdResult {
         for index in 0..server.dbs.len() {
             server.empty_database(index, false);
         }
+        server.scripts.flush_libraries();
     }
     if server.load_snapshot(how).is_err() {
         return Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs."));

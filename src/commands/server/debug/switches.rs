@@ -92,8 +92,9 @@ pub fn load_aof(ctx: &mut Ctx<'_>) -> CmdResult {
     Ok(Flow::Done)
 }
 
-/// Says OK to a number that has no meaning here.
-pub fn number_accepted(ctx: &mut Ctx<'_>) -> CmdResult {
+/// Lets scripts call what is not for scripts.
+pub fn scripts_may_all(ctx: &mut Ctx<'_>) -> CmdResult {
+    ctx.server.scripts.all_commands = loose_integer_at(ctx.args, 2) != 0;
     ctx.reply.ok();
     Ok(Flow::Done)
 }

@@ -24,18 +24,26 @@ pub fn memory(server: &mut Server, out: &mut Report) {
     out.field("allocator_resident", alloc.resident);
     out.field("allocator_muzzy", alloc.muzzy);
     out.size("total_system_memory", host::total_memory());
-    out.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    out.human("used_memory_lua", 0);
-    out.zeros(&["used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries"]);
-    out.field("used_memory_vm_functions", 0);
-    out.size("used_memory_vm_total", 0);
-    out.field("used_memory_functions", 0);
-    out.size("used_memory_scripts", 0);
+    let scripts = &server.scripts;
+    let (eval_vm, functions_vm) = scripts.vm_bytes();
+    let (cache, libraries) = (scripts.cache.mem_bytes(), scripts.libraries.mem_bytes());
+    out.field("used_memory_lua", eval_vm);
+    out.field("used_memory_vm_eval", eval_vm);
+    out.human("used_memory_lua", eval_vm);
+    out.field("used_memory_scripts_eval", cache);
+    out.field("number_of_cached_scripts", scripts.cache.len());
+    out.field("number_of_functions", scripts.libraries.function_count());
+    out.field("number_of_libraries", scripts.libraries.len());
+    out.field("used_memory_vm_functions", functions_vm);
+    out.size("used_memory_vm_total", eval_vm + functions_vm);
+    out.field("used_memory_functions", libraries);
+    out.size("used_memory_scripts", cache + libraries);
     out.field("maxmemory", limit);
     out.human("maxmemory", limit as usize);
     out.field("maxmemory_policy", server.env.config.maxmemory_policy.name());
+    out.line(format_args!("allocator_frag_ratio:{:.2}", alloc.fragmentation()));
+    out.field("allocator_frag_bytes", alloc.free_in_slabs);
     for (name, part, whole) in [
-        ("allocator_frag", alloc.active, alloc.allocated),
         ("allocator_rss", alloc.resident, alloc.active),
         ("rss_overhead", usage.resident, alloc.resident),
         ("mem_fragmentation", usage.resident, usage.used),
@@ -54,7 +62,8 @@ pub fn memory(server: &mut Server, out: &mut Report) {
     out.zeros(&["mem_cluster_links"]);
     out.field("mem_aof_buffer", server.aof.buffer_bytes());
     out.field("mem_allocator", version::ALLOCATOR);
-    out.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    out.field("mem_overhead_db_hashtable_rehashing", 0);
+    out.field("active_defrag_running", server.defrag.percent());
     let (pending, freed) = server.env.reclaim.figures();
     out.field("lazyfree_pending_objects", pending);
     out.field("lazyfreed_objects", freed);
