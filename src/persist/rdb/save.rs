@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::format::{VERSION_TTL, VERSION_USUAL, op};
-use super::write::{Style, Writer};
+use super::format::{VERSION_TTL, VERSION_USUAL, kind, op};
+use super::write::{Style, Writer, kind_of};
 use crate::config::Config;
-use crate::keyspace::{Ref, access};
+use crate::keyspace::{Database, Ref, Type, access};
 use crate::persist::child::Report;
 use crate::server::Server;
 use crate::sys::clock;
@@ -45,8 +45,13 @@ pub fn delay(delay_us: i32, key: u64) {
 
 /// The oldest version whose readers know everything there is to write.
 fn version(server: &Server) -> u16 {
-    let fields_expire = server.dbs.iter().any(|db| db.first_elem_expiry().is_some());
-    if fields_expire { VERSION_TTL } else { VERSION_USUAL }
+    if server.dbs.iter().any(|db| db.first_elem_expiry().is_some()) {
+        return VERSION_TTL;
+    }
+    // Of the other types only streams may need a newer one, and that shows in each of them.
+    let has_streams = |db: &&Database| db.sizes().of(Type::Stream).iter().any(|count| *count > 0);
+    let kinds = server.dbs.iter().filter(has_streams).flat_map(|db| db.iter()).map(|entry| kind_of(entry.value()));
+    kinds.map(kind::version).max().unwrap_or(VERSION_USUAL)
 }
 
 /// Writes everything the server holds. Errors stick to the writer.

@@ -52,6 +52,8 @@ pub enum Len {
 }
 
 /// Bytes, first to last.
+// Its `len` reads a length.
+#[allow(clippy::len_without_is_empty)]
 pub trait Source {
     /// The next `n` bytes, which are then passed.
     ///

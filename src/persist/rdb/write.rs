@@ -338,7 +338,7 @@ impl<W: Write> Writer<W> {
 }
 
 /// The number that a value's type is written under.
-fn kind_of(value: Ref<'_>) -> u8 {
+pub fn kind_of(value: Ref<'_>) -> u8 {
     match value {
         Ref::Int(_) | Ref::Str { .. } => kind::STRING,
         Ref::List(_) => kind::LIST_QUICKLIST_2,

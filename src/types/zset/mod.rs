@@ -111,7 +111,7 @@ impl Zset {
         if entries <= limits.max_entries && value_bytes <= limits.max_value_bytes {
             Zset::default()
         } else {
-            Zset(Repr::Skiplist(Box::new(Index::new())))
+            Zset(Repr::Skiplist(Box::default()))
         }
     }
 
