@@ -9,17 +9,19 @@ use crate::dispatch::table::CommandTable;
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::Listpack;
 use crate::encoding::lzf;
-use crate::keyspace::{Entry, Env};
+use crate::keyspace::{Entry, Env, Ref};
 use crate::persist::aof::manifest::Manifest;
 use crate::persist::child::Report;
-use crate::persist::rdb::format::Family;
-use crate::persist::rdb::{check, dump};
+use crate::persist::rdb::format::{Family, kind};
+use crate::persist::rdb::source::Bytes;
+use crate::persist::rdb::{check, dump, streams};
 use crate::resp::args::Span;
 use crate::resp::parse::{self, Limits, Step};
 use crate::script::fuzz;
 use crate::server::{Server, boot};
 use crate::sys::disk::DiskFile;
 use crate::types::hyperloglog;
+use crate::types::stream::StreamId;
 use crate::util::glob::{self, Case};
 use crate::util::{float, number, quote, units};
 use std::cell::RefCell;
@@ -42,6 +44,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("number", numbers),
     ("restore", restore),
     ("hyperloglog", hyperloglog_string),
+    ("stream", stream),
     ("rdb", rdb_file),
     ("cjson", fuzz::cjson),
     ("cmsgpack", fuzz::cmsgpack),
@@ -87,6 +90,21 @@ pub fn restore(data: &[u8]) {
         // Members that are there twice are let through where nobody asks, and noticed when they are told one by one.
         Err(error) => assert!(mode & 2 != 0, "{error}"),
     }
+}
+
+/// A stream that is taken survives the way back, and can be walked either way and emptied.
+pub fn stream(data: &[u8]) {
+    const KINDS: [u8; 3] = [kind::STREAM_LISTPACKS, kind::STREAM_LISTPACKS_2, kind::STREAM_LISTPACKS_3];
+    let [first, body @ ..] = data else { return };
+    let Ok(mut stream) = streams::read(&mut Bytes::new(body), KINDS[usize::from(*first) % KINDS.len()]) else { return };
+    let message = dump::dump(Ref::Stream(&stream), first & 4 == 0);
+    let (family, body) = dump::open(&message, true).expect("our own message");
+    let again = dump::restore(body, family, true, env()).expect("our own dump");
+    assert!(dump::dump(Entry::with_value(b"k", again, None).value(), first & 4 == 0) == message);
+    let ids: Vec<StreamId> = stream.log.iter().map(|entry| entry.id).collect();
+    let back: Vec<StreamId> = stream.log.range(StreamId::MIN, StreamId::MAX, true).map(|entry| entry.id).collect();
+    assert!(ids.is_sorted() && ids.len() == stream.len() && ids.iter().rev().eq(&back));
+    assert!(ids.iter().all(|&id| stream.log.delete(id)) && stream.log.node_count() == 0);
 }
 
 /// A file of bytes.
@@ -418,6 +436,17 @@ mod tests {
         b"\0\x0b\x0c\x02\0\0\0\x02\0\0\0\x01\0\x02\0",
         b"\0\x10\x0d\x0d\0\0\0\x02\0\x81a\x02\x81b\x02\xff",
         b"\0\x11\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff",
+        // A stream with two groups, as a genuine server dumps it.
+        b"\x02\x01\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\xc3@T@b\x12b\x00\x00\x00%\
+          \x00\x04\x01\x01\x01\x02\x01\x81a\x02\x81b\x02\x00 \x09\x00\x00 \x01\x07\x01\x01\x81x\x02\x05\x01\
+          \x03 \x08@\x12`\x0c\x00\x02 \x01\x00\x00 \x12\xa0\x0c\x00\x03 \x0c\x00\x04\x80\x0c@\x08\x15\xdf\xff\
+          \x02\x01\x01\x85other\x06\x85field\x06\x06\x01\xff\x04\x05\x00\x01\x01\x02\x01\x05\x02\x01g\x03\x01\
+          \x81\xff\xff\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\
+          \x01\x12t\xa8\x0a\xa2\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\
+          \x01\x12t\xa8\x0a\xa2\x01\x00\x00\x01\x02\x03ann\x12t\xa8\x0a\xa2\x01\x00\x00\x12t\xa8\x0a\xa2\x01\
+          \x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\
+          \x00\x03\x00\x00\x00\x00\x00\x00\x00\x01\x04idle&t\xa8\x0a\xa2\x01\x00\x00\xff\xff\xff\xff\xff\xff\
+          \xff\xff\x00\x01h\x05\x00\x03\x00\x00",
         // A snapshot.
         b"REDIS0009\xfa\x01a\x01b\xfe\0\xfb\x01\0\xfc\xff\xff\xff\xff\0\0\0\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0",
     ];

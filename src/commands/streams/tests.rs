@@ -147,8 +147,15 @@ fn what_is_given_back_is_claimed_first() {
          XREADGROUP GROUP g bob CLAIM 1000 STREAMS s > => *1|*2|$1|s|*2|*4|$3|2-0|*2|$1|a|$1|2|$1|0|$1|1|*4|$3|3-0|*2|$1|a|$1|3|$1|0|$1|0
          XPENDING s g - + 9 bob => *2|*4|$3|2-0|$3|bob|:0|:2|*4|$3|3-0|$3|bob|:0|:1
          XNACK s g SILENT IDS 1 2 RETRYCOUNT 7 => :1
+         COPY s t
          XCLAIM s g eve 1000 2 JUSTID => *1|$3|2-0",
     );
+    let client = session.client;
+    let dump = session.run_bytes(client, &[b"DUMP", b"t"]);
+    let start = dump.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    session.run_args(&[b"RESTORE", b"u", b"0", &dump[start..dump.len() - 2]]);
+    assert_eq!(session.run("XINFO STREAM u FULL"), session.run("XINFO STREAM t FULL"));
+    runs(&mut session, "XPENDING u g 2 2 9 => *1|*4|$3|2-0|$0||:-1|:7");
 }
 
 #[test]

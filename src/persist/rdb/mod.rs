@@ -17,5 +17,5 @@ pub mod read;
 pub mod save;
 pub mod source;
 pub mod stream;
-mod streams;
+pub mod streams;
 pub mod write;

@@ -10,6 +10,9 @@
 //!         number pending; for each    id: 16 bytes
 //! ```
 //!
+//! What was given back (XNACK) and is nobody's is written under a consumer without a name, for no version read here knows of
+//! such entries: a server that does not either lets anybody claim them, for they were delivered in 1970.
+//!
 //! Numbers without a width are lengths. `[2]` is there in types 19 and 21, `[3]` in type 21. A stream is written as type 19,
 //! which Redis 7.0 reads, when its consumers' times fit that: it is read with both times alike.
 
@@ -19,8 +22,8 @@ use super::format::kind;
 use super::source::{Error, Source};
 use super::write::Writer;
 use crate::types::Stream;
-use crate::types::stream::StreamId;
 use crate::types::stream::parts::{Broken, Builder, Counters};
+use crate::types::stream::{ConsumerNo, StreamId};
 
 /// The number that the stream's type is written under.
 pub fn kind_of(stream: &Stream) -> u8 {
@@ -62,18 +65,34 @@ pub fn write<W: Write>(to: &mut Writer<W>, stream: &Stream) {
             to.raw(&pending.delivered_ms.to_le_bytes());
             to.len_field(pending.deliveries as usize);
         }
-        to.len_field(group.consumers().len());
-        for (_, consumer) in group.consumers() {
-            to.text(consumer.name());
-            to.raw(&consumer.seen_ms.to_le_bytes());
-            if with_active {
-                to.raw(&consumer.active_ms.to_le_bytes());
-            }
-            to.len_field(consumer.pending_len());
-            for id in consumer.pending_from(StreamId::MIN) {
-                to.raw(&id.to_bytes());
-            }
+        let all = group.pending_from(StreamId::MIN);
+        let mut given_back: Vec<StreamId> =
+            all.filter(|(_, pending)| pending.consumer == ConsumerNo::NOBODY).map(|(id, _)| id).collect();
+        let stand_in = !given_back.is_empty() && group.find(b"").is_none();
+        to.len_field(group.consumers().len() + usize::from(stand_in));
+        if stand_in {
+            consumer(to, b"", [0, 0], with_active, &std::mem::take(&mut given_back));
         }
+        for (_, one) in group.consumers() {
+            let mut ids: Vec<StreamId> = one.pending_from(StreamId::MIN).collect();
+            if one.name().is_empty() {
+                ids.append(&mut given_back);
+            }
+            consumer(to, one.name(), [one.seen_ms, one.active_ms], with_active, &ids);
+        }
+    }
+}
+
+/// Writes a consumer: when it was seen and active, and what is pending for it.
+fn consumer<W: Write>(to: &mut Writer<W>, name: &[u8], times_ms: [i64; 2], with_active: bool, ids: &[StreamId]) {
+    to.text(name);
+    to.raw(&times_ms[0].to_le_bytes());
+    if with_active {
+        to.raw(&times_ms[1].to_le_bytes());
+    }
+    to.len_field(ids.len());
+    for id in ids {
+        to.raw(&id.to_bytes());
     }
 }
 

@@ -31,7 +31,8 @@ pub enum Broken {
 pub struct Builder {
     stream: Stream,
     group: Option<(Vec<u8>, Group)>,
-    consumer: Option<ConsumerNo>,
+    /// The consumer that was begun last, and whether it has no name.
+    consumer: Option<(ConsumerNo, bool)>,
     owned: usize,
 }
 
@@ -116,17 +117,21 @@ impl Builder {
         Ok(())
     }
 
-    /// Begins a consumer of the group that was begun last.
+    /// Begins a consumer of the group that was begun last. One without a name that was never seen stands for nobody.
     ///
     /// # Errors
     /// When there is one of this name.
     pub fn consumer(&mut self, name: &[u8], seen_ms: i64, active_ms: i64) -> Result<(), Broken> {
         let (_, group) = self.group.as_mut().ok_or(Broken::Consumer)?;
+        if name.is_empty() && seen_ms == 0 {
+            self.consumer = Some((ConsumerNo::NOBODY, true));
+            return Ok(());
+        }
         let no = group.add_consumer(name, seen_ms).ok_or(Broken::Consumer)?;
         if let Some(consumer) = group.consumer_mut(no) {
             consumer.active_ms = active_ms;
         }
-        self.consumer = Some(no);
+        self.consumer = Some((no, name.is_empty()));
         Ok(())
     }
 
@@ -136,9 +141,15 @@ impl Builder {
     /// When there is no such entry, or it is somebody's.
     pub fn owned(&mut self, id: StreamId) -> Result<(), Broken> {
         let (_, group) = self.group.as_mut().ok_or(Broken::Pending)?;
-        let consumer = self.consumer.ok_or(Broken::Pending)?;
+        let (consumer, is_nameless) = self.consumer.ok_or(Broken::Pending)?;
         let pending = group.pending(id).filter(|pending| pending.consumer == ConsumerNo::NOBODY).ok_or(Broken::Pending)?;
-        group.deliver(id, Pending { consumer, ..pending });
+        if consumer == ConsumerNo::NOBODY && pending.delivered_ms != 0 {
+            return Err(Broken::Pending);
+        }
+        // What was given back is kept under no name, and was delivered at no time.
+        if !(is_nameless && pending.delivered_ms == 0) {
+            group.deliver(id, Pending { consumer, ..pending });
+        }
         self.owned += 1;
         Ok(())
     }
