@@ -344,7 +344,6 @@ pub(super) mod tests {
             ("tls-port 6380", "TLS"),
             ("replicaof 127.0.0.1 6379", "replication"),
             ("io-threads 4", "I/O threads"),
-            ("activedefrag yes", "active defragmentation"),
             ("aclfile /x", "ACL file"),
             ("loadmodule /x.so", "modules"),
         ] {

@@ -77,6 +77,7 @@ pub enum Hook {
     Dir,
     /// Start or stop jemalloc's background thread.
     JemallocThread,
+    ActiveDefrag,
     /// Recount the replicas that are good enough for writes.
     GoodReplicas,
     /// Resize the replication backlog.

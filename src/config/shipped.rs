@@ -18,10 +18,9 @@ const SHIPPED: &str = include_str!("../../redis.conf");
 const STRICTER: [&str; 1] = ["bind"];
 
 /// Prefixes of what tunes parts that are not in this build, and needs no explanation before they are.
-const UNEXPLAINED: [&str; 29] = [
+const UNEXPLAINED: [&str; 27] = [
     "acl-",
     "acllog-",
-    "active-defrag-",
     "aof-",
     "append",
     "auto-aof-",
@@ -45,7 +44,6 @@ const UNEXPLAINED: [&str; 29] = [
     "stream-",
     "tls-",
     "tracking-",
-    "activedefrag",
     "aclfile",
     "replicaof",
 ];

@@ -19,6 +19,7 @@
 //!   as `&mut [u8]` before its content is known.
 #![allow(unsafe_code)]
 
+use crate::sys::defrag::Mover;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::fmt;
 use std::ops::Range;
@@ -250,6 +251,15 @@ impl Blob {
                 let added = new_layout.size() - old_layout.size();
                 ptr::write_bytes(ptr.as_ptr().add(old_layout.size()), 0, added);
             }
+        }
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        // SAFETY: the block is this blob's own and came from the global allocator with this layout (the invariant of the
+        // type); its address is replaced by the new one's.
+        if let Some(moved) = unsafe { mover.relocate(self.ptr, layout_of(self.len())) } {
+            self.ptr = moved;
         }
     }
 

@@ -16,6 +16,7 @@
 //! only through [`Intset::from_bytes_validated`].
 
 use super::blob::{self, Blob, TooLong};
+use crate::sys::defrag::Mover;
 use std::fmt;
 
 /// Where the ints start, counted from the blob's first byte.
@@ -173,6 +174,11 @@ impl Intset {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.blob.as_slice()[blob::HEADER_BYTES..]
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        self.blob.defrag(mover);
     }
 
     /// Bytes taken from the allocator.

@@ -10,6 +10,7 @@ use super::entry::Entry;
 use super::table::{Loc, Table};
 use super::value::{Ref, Type, Typed, Value};
 use crate::encoding::tree::Tree;
+use crate::sys::defrag::Mover;
 use crate::util::hash::hash;
 
 /// How many keys of each type have a size in each power of two: `[type][bits of the size]`.
@@ -286,6 +287,26 @@ impl Database {
         let content = std::mem::take(self);
         self.table.set_frozen(content.table.is_frozen());
         content
+    }
+
+    /// Lets `each` move the entries of the next bucket; see [`Table::defrag`].
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover, each: impl FnMut(&mut Entry, &mut Mover)) -> u64 {
+        self.table.defrag(cursor, mover, each)
+    }
+
+    /// Moves a part of a key's collection; see [`Entry::defrag_value`]. 0 too when there is no such key.
+    pub fn defrag_value(&mut self, key: &[u8], cursor: u64, mover: &mut Mover) -> u64 {
+        self.table.find_mut(hash(key), key).map_or(0, |entry| entry.defrag_value(cursor, mover))
+    }
+
+    /// Moves a leaf of the expiry index; see [`Tree::defrag`].
+    pub fn defrag_expiries(&mut self, rank: u64, mover: &mut Mover) -> u64 {
+        self.expiries.defrag(usize::try_from(rank).unwrap_or(usize::MAX), mover) as u64
+    }
+
+    /// The same of the index of elements.
+    pub fn defrag_elem_expiries(&mut self, rank: u64, mover: &mut Mover) -> u64 {
+        self.elem_expiries.defrag(usize::try_from(rank).unwrap_or(usize::MAX), mover) as u64
     }
 
     /// Heap bytes of table and index, beside the entries.

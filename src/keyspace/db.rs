@@ -308,13 +308,13 @@ impl Db<'_> {
 
     /// As [`get_mut`](Self::get_mut), counted as hit or miss: for a command that reads, and notes that it did.
     pub fn get_noting<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Mut<'_, T>>, WrongType> {
-        let Some(loc) = self.locate(key).1 else {
+        let (hash, Some(loc)) = self.locate(key) else {
             self.missed(key);
             return Ok(None);
         };
         self.env.stats.hits += 1;
         self.touch(loc);
-        self.data.lend(loc).map(Some).ok_or(WrongType)
+        self.data.lend(hash, loc).map(Some).ok_or(WrongType)
     }
 
     /// As [`get_mut`](Self::get_mut), an empty collection being created if there is none. The caller fills it.

@@ -29,6 +29,7 @@ use std::slice;
 use super::table::{Slot, TagPtr};
 use super::value::{BigStr, Ref, RefMut, Type, Value};
 use crate::encoding::blob::good_size;
+use crate::sys::defrag::Mover;
 use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The longest string kept in the entry itself, in bytes.
@@ -463,6 +464,30 @@ impl Entry {
             };
             dealloc(this.0.get().as_ptr(), shape.layout());
             value
+        }
+    }
+
+    /// Moves the block, if it ought to move, and a big string that belongs to it.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        // SAFETY: the block is this entry's own and was allocated with this layout; its address is replaced by the new one's.
+        // What lies in it may lie anywhere.
+        if let Some(moved) = unsafe { mover.relocate(self.0.get(), self.shape().layout()) } {
+            self.0.set(moved);
+        }
+        if let Some(big) = self.big_mut() {
+            big.defrag(mover);
+        }
+    }
+
+    /// Moves a part of the collection, from `cursor` on (0 to begin with); returns where to go on, 0 at the end.
+    pub fn defrag_value(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match self.value_mut() {
+            RefMut::String => 0,
+            RefMut::List(list) => list.defrag(cursor, mover),
+            RefMut::Set(set) => set.defrag(cursor, mover),
+            RefMut::Zset(zset) => zset.defrag(cursor, mover),
+            RefMut::Hash(hash) => hash.defrag(cursor, mover),
+            RefMut::Stream(stream) => stream.defrag(cursor, mover),
         }
     }
 

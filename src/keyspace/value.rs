@@ -1,6 +1,7 @@
 //! A value of any type: owned while it travels, borrowed while it lies in its key's entry.
 
 use crate::encoding::blob::{Blob, HEADER_BYTES};
+use crate::sys::defrag::Mover;
 use crate::types::{Hash, List, Set, Stream, Zset};
 
 /// The type of a value, as TYPE names it.
@@ -61,6 +62,11 @@ impl BigStr {
     #[must_use]
     pub fn resize(&mut self, len: usize) -> bool {
         len <= Self::MAX_BYTES && self.0.resize(len + HEADER_BYTES).is_ok()
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        self.0.defrag(mover);
     }
 
     /// Heap bytes.

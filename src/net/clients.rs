@@ -55,6 +55,11 @@ impl Clients {
         self.slots.get(slot).map(|client| ClientId { slot: slot as u32, id: client.id })
     }
 
+    /// The number behind the last slot that may be taken.
+    pub fn slots_end(&self) -> usize {
+        self.slots.capacity()
+    }
+
     /// The full name of the client with this id.
     pub fn find(&self, id: u64) -> Option<ClientId> {
         self.by_id.get(&id).map(|&slot| ClientId { slot, id })

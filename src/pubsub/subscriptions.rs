@@ -4,12 +4,14 @@
 //! listens to is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use crate::net::{ClientFlags, ClientId};
+use crate::net::{ClientFlags, ClientId, Clients};
 use crate::server::Server;
+use crate::sys::defrag::Mover;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,59 @@ pub enum Kind {
     Shard,
 }
 
-/// The clients that listen to a name.
-pub type Subscribers = BTreeSet<ClientId>;
+/// The clients that listen to a name. Most names have one listener, which takes no memory of its own.
+pub enum Subscribers {
+    Few(Option<ClientId>),
+    Many(Box<BTreeSet<ClientId>>),
+}
+
+impl Default for Subscribers {
+    fn default() -> Self {
+        Subscribers::Few(None)
+    }
+}
+
+impl Subscribers {
+    pub fn len(&self) -> usize {
+        match self {
+            Subscribers::Few(one) => usize::from(one.is_some()),
+            Subscribers::Many(all) => all.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &ClientId> {
+        let (one, many) = match self {
+            Subscribers::Few(one) => (one.as_ref(), None),
+            Subscribers::Many(all) => (None, Some(all)),
+        };
+        one.into_iter().chain(many.into_iter().flat_map(|all| all.iter()))
+    }
+
+    fn insert(&mut self, id: ClientId) {
+        match self {
+            Subscribers::Few(Some(one)) if *one != id => *self = Subscribers::Many(Box::new(BTreeSet::from([*one, id]))),
+            Subscribers::Few(one) => *one = Some(id),
+            Subscribers::Many(all) => drop(all.insert(id)),
+        }
+    }
+
+    fn remove(&mut self, id: ClientId) {
+        match self {
+            Subscribers::Few(one) => *one = one.filter(|one| *one != id),
+            Subscribers::Many(all) => {
+                all.remove(&id);
+                if all.len() <= 1 {
+                    *self = Subscribers::Few(all.first().copied());
+                }
+            }
+        }
+    }
+}
 
 /// Everything that is listened to.
 #[derive(Default)]
@@ -70,6 +123,49 @@ impl PubSub {
         }
     }
 
+    /// Has `mover` look at some names that a client listens to, those behind `after`, and keeps them in new blocks where that is
+    /// worth it; the new names go to all that listen, unless there are more than `listeners_max`. Returns the last one looked
+    /// at, if there may be more.
+    pub fn defrag(
+        &mut self,
+        clients: &mut Clients,
+        id: ClientId,
+        after: Option<Name>,
+        listeners_max: usize,
+        mover: &mut Mover,
+    ) -> Option<Name> {
+        let extra = clients.get(id)?.extra()?;
+        let mut last = None;
+        for (kind, name) in extra.subscriptions.names_after(after, DEFRAG_NAMES) {
+            if self.count(kind, &name) <= listeners_max && mover.wants_shared(&name) {
+                self.renew(clients, kind, &name);
+            }
+            last = Some((kind, name));
+        }
+        last
+    }
+
+    /// Keeps a name in a new block.
+    fn renew(&mut self, clients: &mut Clients, kind: Kind, name: &Rc<[u8]>) {
+        let fresh: Rc<[u8]> = Rc::from(&**name);
+        let subscribers = match kind {
+            Kind::Channel => self.channels.remove(name),
+            Kind::Pattern => self.patterns.remove(name),
+            Kind::Shard => self.shards.remove(name),
+        };
+        let Some(subscribers) = subscribers else { return };
+        for id in subscribers.iter() {
+            if let Some(client) = clients.get_mut(*id) {
+                client.extra_mut().subscriptions.names[kind as usize].replace(Rc::clone(&fresh));
+            }
+        }
+        match kind {
+            Kind::Channel => drop(self.channels.insert(fresh, subscribers)),
+            Kind::Pattern => drop(self.patterns.insert(fresh, subscribers)),
+            Kind::Shard => drop(self.shards.insert(fresh, subscribers)),
+        }
+    }
+
     fn remove(&mut self, kind: Kind, name: &[u8], id: ClientId) {
         let subscribers = match kind {
             Kind::Channel => self.channels.get_mut(name),
@@ -77,7 +173,7 @@ impl PubSub {
             Kind::Shard => self.shards.get_mut(name),
         };
         let Some(subscribers) = subscribers else { return };
-        subscribers.remove(&id);
+        subscribers.remove(id);
         if !subscribers.is_empty() {
             return;
         }
@@ -88,6 +184,12 @@ impl PubSub {
         }
     }
 }
+
+/// A name as it is kept.
+pub type Name = (Kind, Rc<[u8]>);
+
+/// Names that one call of [`PubSub::defrag`] looks at.
+const DEFRAG_NAMES: usize = 16;
 
 /// What a subscription costs a client beside its name, in bytes: a place here and one among the name's subscribers.
 const SUBSCRIPTION_BYTES: usize = 64;
@@ -107,6 +209,21 @@ impl Subscriptions {
 
     pub fn is_empty(&self) -> bool {
         self.names.iter().all(BTreeSet::is_empty)
+    }
+
+    /// Some names behind this one, in order of kind and name.
+    fn names_after(&self, after: Option<Name>, count: usize) -> Vec<Name> {
+        let kinds = [Kind::Channel, Kind::Pattern, Kind::Shard];
+        let of_kind = |kind: Kind| {
+            let start = match &after {
+                Some((past, _)) if (*past as u8) > kind as u8 => return None,
+                Some((past, name)) if *past == kind => Bound::Excluded(&**name),
+                _ => Bound::Unbounded,
+            };
+            let names = self.names[kind as usize].range::<[u8], _>((start, Bound::Unbounded));
+            Some(names.map(move |name| (kind, Rc::clone(name))))
+        };
+        kinds.into_iter().filter_map(of_kind).flatten().take(count).collect()
     }
 
     /// Heap bytes.

@@ -46,6 +46,7 @@ impl Server {
         self.look_after_aof();
         self.save_if_due();
         self.limit_tracking_table();
+        self.consider_defrag();
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

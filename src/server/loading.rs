@@ -99,6 +99,7 @@ impl Server {
                 loading.reactor = Some(reactor);
             }
         }
+        self.continue_defrag_loading();
         self.shutdown.exit.is_none()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order: this struct, [`boot`] (how it comes to life), [`reactor`] (the loop) and [`turn`] (one turn of it), [`traffic`]
 //! (clients come, write and go), [`cron`] (what happens by the clock), [`expiry`] (keys that fall due), [`memory`] (what
-//! happens at a limit), [`reconfigure`] (what
+//! happens at a limit), [`defrag`] (moving blocks together), [`reconfigure`] (what
 //! follows from CONFIG SET), [`shutdown`]; then its place on the machine: [`host`], [`listening`], [`log`], [`crash`].
 
 pub mod banner;
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod compatibility;
 pub mod crash;
 pub mod cron;
+pub mod defrag;
 pub mod expiry;
 pub mod host;
 pub mod listening;
@@ -142,6 +143,7 @@ pub struct Server {
     pub expiry: expiry::Expiry,
     pub memory: memory::Memory,
     pub scripts: Scripts,
+    pub defrag: defrag::Defrag,
     pub shutdown: shutdown::Shutdown,
     pub children: Children,
     pub aof: Aof,
@@ -186,6 +188,7 @@ impl Server {
             expiry: expiry::Expiry::default(),
             memory: memory::Memory::default(),
             scripts: Scripts::default(),
+            defrag: defrag::Defrag::default(),
             shutdown: shutdown::Shutdown::default(),
             children: Children::default(),
             aof: Aof::default(),
@@ -237,6 +240,7 @@ impl Server {
         };
         self.slow_ns = slowlog_ns.min(latency_ns);
         self.memory_configured();
+        self.defrag.reconfigure();
         self.update_listening();
         self.update_gate();
     }

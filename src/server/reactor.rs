@@ -106,6 +106,7 @@ impl Server {
         }
         self.run_cron();
         self.continue_eviction();
+        self.continue_defrag();
         if self.blocked.has_ready() {
             // The pause that held them back is over.
             self.serve_ready();
@@ -136,7 +137,8 @@ impl Server {
         let cron = self.cron.due_ns.saturating_sub(self.clock.now_ns);
         let deadline = self.blocked.next_deadline_ms().map(|at| at.saturating_sub(self.env.now_ms) * 1_000_000);
         let ending = self.child_is_ending().then_some(child::COLLECTING_NS);
-        let next = [deadline, ending, self.expiry_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
+        let next =
+            [deadline, ending, self.expiry_due_in_ns(), self.defrag_due_in_ns()].into_iter().flatten().fold(cron, u64::min);
         Duration::from_nanos(next)
     }
 }

@@ -21,6 +21,11 @@ impl Server {
             Hook::JemallocThread => {
                 memory::set_background_threads(config.jemalloc_bg_thread).map_err(|error| error.to_string())?;
             }
+            Hook::ActiveDefrag if config.activedefrag && !self.defrag.is_possible() => {
+                return Err(
+                    "Active defragmentation cannot be enabled: this allocator does not tell how full its pages are".into()
+                );
+            }
             Hook::MaxClients => {
                 let mut fitted = config.clone();
                 host::fit_maxclients(&mut fitted)?;
@@ -39,6 +44,7 @@ impl Server {
             Hook::Watchdog => apply_watchdog(config),
             Hook::Nothing
             | Hook::Locale
+            | Hook::ActiveDefrag
             | Hook::ProcTitle
             | Hook::MaxMemory
             | Hook::Eviction

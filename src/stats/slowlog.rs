@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::resp::Args;
+use crate::sys::defrag::Mover;
 
 /// Arguments kept of a command; the last of them says how many more there were.
 const ARGS_MAX: usize = 32;
@@ -45,6 +46,19 @@ impl Slowlog {
         self.next_id += 1;
         self.entries.push_front(entry);
         self.trim(max_len);
+    }
+
+    /// Moves the blocks of an entry; returns the entry to go on with, 0 at the end. What comes in between shifts them.
+    pub fn defrag(&mut self, index: usize, mover: &mut Mover) -> usize {
+        if index == 0 {
+            mover.deque(&mut self.entries);
+        }
+        let Some(entry) = self.entries.get_mut(index) else { return 0 };
+        mover.vec(&mut entry.args);
+        entry.args.iter_mut().for_each(|arg| mover.slice(arg));
+        mover.slice(&mut entry.peer);
+        mover.slice(&mut entry.client_name);
+        index + 1
     }
 
     /// Drops the oldest beyond `max_len`.

@@ -31,8 +31,14 @@ struct Jemalloc;
 impl Jemalloc {
     #[inline]
     fn flags(layout: Layout) -> i32 {
-        if layout.align() <= 8 { 0 } else { sys::MALLOCX_ALIGN(layout.align()) }
+        align_flags(layout)
     }
+}
+
+/// What a layout asks of jemalloc beyond its size.
+#[inline]
+pub(super) fn align_flags(layout: Layout) -> i32 {
+    if layout.align() <= 8 { 0 } else { sys::MALLOCX_ALIGN(layout.align()) }
 }
 
 // SAFETY: every call goes to jemalloc with the layout's size and, beyond what each class has anyway, its alignment; the
@@ -165,6 +171,15 @@ pub struct AllocatorStats {
     pub metadata: usize,
     /// Given back lazily: the kernel may take it at any time.
     pub muzzy: usize,
+    /// Free blocks between used ones of the same size, which moving those could win back.
+    pub free_in_slabs: usize,
+}
+
+impl AllocatorStats {
+    /// Fragmentation: what the allocator would have to hold for what it handed out, over that.
+    pub fn fragmentation(&self) -> f64 {
+        if self.allocated == 0 { 0.0 } else { 1.0 + self.free_in_slabs as f64 / self.allocated as f64 }
+    }
 }
 
 /// jemalloc's number for "all arenas".
@@ -183,14 +198,20 @@ pub fn allocator_stats() -> AllocatorStats {
         retained: stats::retained::read().unwrap_or(0),
         metadata: stats::metadata::read().unwrap_or(0),
         muzzy: muzzy_pages * super::host::page_size(),
+        free_in_slabs: super::defrag::free_in_slabs(),
     }
 }
 
 /// Gives every unused page back to the kernel, the calling thread's cache first (MEMORY PURGE).
 pub fn purge() -> io::Result<()> {
-    control(c"thread.tcache.flush")?;
+    flush_cache()?;
     let name = std::ffi::CString::new(format!("arena.{ALL_ARENAS}.purge"))?;
     control(&name)
+}
+
+/// Gives the calling thread's cached blocks back to their slabs.
+pub(super) fn flush_cache() -> io::Result<()> {
+    control(c"thread.tcache.flush")
 }
 
 /// One of jemalloc's commands that take and return nothing.

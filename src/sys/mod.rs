@@ -26,6 +26,7 @@
 //! |---|---|
 //! | [`clock`] | monotonic and wall time |
 //! | [`memory`] | the allocator: used memory, statistics, purging; advice to the kernel about pages |
+//! | [`defrag`] | moving blocks together, for slabs to become empty |
 //! | [`host`] | what `/proc` and `uname` tell: memory, CPU time, names |
 //! | [`locale`] | the order of texts |
 //! | [`disk`] | files, through a trait that tests can crash |
@@ -40,6 +41,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod defrag;
 pub mod disk;
 pub mod host;
 pub mod locale;

@@ -30,6 +30,7 @@ use std::slice;
 use crate::encoding::blob::good_size;
 use crate::encoding::listpack::Elem;
 use crate::keyspace::table::{Slot, TagPtr, same_bytes};
+use crate::sys::defrag::Mover;
 use crate::util::hash::hash;
 use crate::util::number::parse_i64;
 
@@ -275,6 +276,14 @@ impl<const VALUED: bool> Item<VALUED> {
     #[inline]
     pub fn alloc_bytes(&self) -> usize {
         self.shape().layout().size()
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        // SAFETY: the block is this item's own and was allocated with this layout; its address is replaced by the new one's.
+        if let Some(moved) = unsafe { mover.relocate(self.0.get(), self.shape().layout()) } {
+            self.0.set(moved);
+        }
     }
 
     #[inline]

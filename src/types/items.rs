@@ -7,6 +7,7 @@ use hashbrown::HashSet;
 use super::item::{Field, Item, Member, Name};
 use crate::encoding::listpack::Elem;
 use crate::keyspace::table::{Iter, Slot, Stats, Table};
+use crate::sys::defrag::Mover;
 
 /// A table of [`Item`]s.
 pub struct Items<const VALUED: bool> {
@@ -104,6 +105,11 @@ impl<const VALUED: bool> Items<VALUED> {
     #[inline]
     pub fn scan<'a>(&'a self, cursor: u64, visit: impl FnMut(&'a Item<VALUED>)) -> u64 {
         self.table.scan(cursor, visit)
+    }
+
+    /// Moves the next few items from `cursor` on; see [`Table::defrag`].
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        self.table.defrag(cursor, mover, Item::defrag)
     }
 
     #[inline]

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use redoubt::encoding::listpack::Listpack;
+use redoubt::encoding::listpack::{Elem, Listpack};
 use redoubt::encoding::tree::Tree;
 use redoubt::keyspace::Entry;
 use redoubt::keyspace::table::Table;
@@ -97,7 +97,7 @@ fn table(c: &mut Criterion) {
 
 fn listpack(c: &mut Criterion) {
     let words: Vec<String> = (0..100).map(|n| format!("field{n:03}")).collect();
-    let list = Listpack::from_elems(words.iter().map(|word| word.as_bytes())).expect("it is short");
+    let list = Listpack::from_elems(words.iter().map(|word| Elem::Bytes(word.as_bytes()))).expect("it is short");
     c.bench_function("listpack/walk 100", |b| b.iter(|| black_box(&list).iter().count()));
     c.bench_function("listpack/find the last of 100", |b| {
         b.iter(|| list.first().and_then(|first| list.find(black_box(b"field099"), first, 0)));

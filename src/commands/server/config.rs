@@ -113,6 +113,7 @@ static RESETSTAT: Command = Command::server("RESETSTAT", resetstat)
 
 fn resetstat(ctx: &mut Ctx<'_>) -> CmdResult {
     ctx.server.stats.reset();
+    ctx.server.defrag.reset(ctx.server.clock.now_ns);
     ctx.server.env.stats = Default::default();
     ctx.server.env.reclaim.reset_figures();
     ctx.reply.ok();

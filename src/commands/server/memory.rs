@@ -132,11 +132,10 @@ fn stats(ctx: &mut Ctx<'_>) -> CmdResult {
     count(reply, "allocator.active", alloc.active);
     count(reply, "allocator.resident", alloc.resident);
     count(reply, "allocator.muzzy", alloc.muzzy);
-    for (name, part, whole) in [
-        ("allocator-fragmentation", alloc.active, alloc.allocated),
-        ("allocator-rss", alloc.resident, alloc.active),
-        ("rss-overhead", usage.resident, alloc.resident),
-    ] {
+    fraction(reply, "allocator-fragmentation.ratio", alloc.fragmentation());
+    count(reply, "allocator-fragmentation.bytes", alloc.free_in_slabs);
+    for (name, part, whole) in [("allocator-rss", alloc.resident, alloc.active), ("rss-overhead", usage.resident, alloc.resident)]
+    {
         fraction(reply, &format!("{name}.ratio"), share(part, whole));
         difference(reply, &format!("{name}.bytes"), part, whole);
     }
@@ -186,9 +185,9 @@ fn examine(usage: &Usage, clients: usize) -> String {
             "High total fragmentation: the process holds more than 1.4 times the memory in use.",
         ),
         (
-            over(alloc.active, alloc.allocated, 1.1, 10 * MB),
+            over(alloc.allocated + alloc.free_in_slabs, alloc.allocated, 1.1, 10 * MB),
             "High allocator fragmentation: pages are partly empty, as happens when values of very different sizes come \
-             and go.",
+             and go. CONFIG SET activedefrag yes moves values together.",
         ),
         (
             over(alloc.resident, alloc.active, 1.1, 10 * MB),

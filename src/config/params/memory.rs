@@ -16,7 +16,7 @@ pub(super) static PARAMS: &[Param] = &[
     boolean("lazyfree-lazy-server-del", field!(lazyfree_lazy_server_del), "no"),
     boolean("lazyfree-lazy-user-del", field!(lazyfree_lazy_user_del), "no"),
     boolean("lazyfree-lazy-user-flush", field!(lazyfree_lazy_user_flush), "no"),
-    boolean("activedefrag", field!(activedefrag), "no").absent("active defragmentation"),
+    boolean("activedefrag", field!(activedefrag), "no").hook(Hook::ActiveDefrag),
     memory("active-defrag-ignore-bytes", field!(active_defrag_ignore_bytes), 1, BYTES_MAX, "100mb"),
     int("active-defrag-threshold-lower", field!(active_defrag_threshold_lower_percent), 0, 1000, "10"),
     int("active-defrag-threshold-upper", field!(active_defrag_threshold_upper_percent), 0, 1000, "100"),

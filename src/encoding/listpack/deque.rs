@@ -13,6 +13,7 @@
 
 use super::entry::{Encoded, take};
 use super::{COUNT_UNKNOWN, Elem, HEADER_BYTES, Iter, Listpack, TooLong};
+use crate::sys::defrag::Mover;
 use std::borrow::Cow;
 
 /// A listpack with a gap before its first entry. 16 bytes.
@@ -37,6 +38,11 @@ impl From<Listpack> for Deque {
 }
 
 impl Deque {
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        self.listpack.defrag(mover);
+    }
+
     /// Number of elements, as [`Listpack::len`].
     #[inline]
     pub fn len(&self) -> usize {

@@ -48,6 +48,7 @@ pub use iter::{Iter, Tuples};
 pub use validate::Malformed;
 
 use super::blob::{Blob, TooLong};
+use crate::sys::defrag::Mover;
 use entry::{END, last_entry_size, skip, take};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -115,6 +116,11 @@ impl Listpack {
         debug_assert_eq!(validate::validate(bytes).err(), None);
         let blob = Blob::from_slice(bytes)?;
         Ok(Listpack { blob })
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        self.blob.defrag(mover);
     }
 
     /// A listpack of well-formed entries.

@@ -31,8 +31,12 @@ pub use node::NodeView;
 
 use super::blob::{TooLong, good_size};
 use super::listpack::{Elem, Listpack};
+use crate::sys::defrag::Mover;
 use node::{Content, Node};
 use std::collections::VecDeque;
+
+/// Nodes that one call of [`Quicklist::defrag`] moves.
+const DEFRAG_NODES: usize = 16;
 
 /// A list of byte strings. See the head of this file for its shape.
 ///
@@ -91,6 +95,18 @@ impl Quicklist {
         let row = self.nodes.capacity() * size_of::<Node>();
         let row = if row == 0 { 0 } else { good_size(row) };
         size_of::<Quicklist>() + row + self.nodes.iter().map(Node::alloc_bytes).sum::<usize>()
+    }
+
+    /// Moves some nodes from the one of this index on; returns the index to go on from, 0 at the end.
+    pub fn defrag(&mut self, index: usize, mover: &mut Mover) -> usize {
+        if index == 0 {
+            mover.deque(&mut self.nodes);
+        }
+        let end = index.saturating_add(DEFRAG_NODES).min(self.nodes.len());
+        for node in self.nodes.range_mut(index.min(end)..end) {
+            node.defrag(mover);
+        }
+        if end < self.nodes.len() { end } else { 0 }
     }
 
     /// The nodes with their numbers of elements, first to last, as they are kept.

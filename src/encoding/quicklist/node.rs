@@ -4,6 +4,7 @@ use super::Limits;
 use crate::encoding::blob::{self, Blob, TooLong};
 use crate::encoding::listpack::{Deque, Elem, Iter, Listpack};
 use crate::encoding::lzf;
+use crate::sys::defrag::Mover;
 use std::borrow::Cow;
 
 /// Nodes smaller than this are not worth compressing, in bytes.
@@ -119,6 +120,14 @@ impl Node {
             Body::Packed(deque) => deque.bytes_len(),
             Body::Plain(blob) => blob.len() - blob::HEADER_BYTES,
             Body::Lzf { raw_bytes, .. } => *raw_bytes as usize,
+        }
+    }
+
+    /// Moves the block, if it ought to move.
+    pub(super) fn defrag(&mut self, mover: &mut Mover) {
+        match &mut self.body {
+            Body::Packed(deque) => deque.defrag(mover),
+            Body::Plain(blob) | Body::Lzf { stream: blob, .. } => blob.defrag(mover),
         }
     }
 

@@ -24,6 +24,7 @@
 
 #[cfg(test)]
 mod check;
+mod defrag;
 mod iter;
 mod node;
 mod seek;

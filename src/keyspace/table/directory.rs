@@ -14,6 +14,7 @@
 //! deep as the array, and the array halves when that number falls to zero.
 
 use super::segment::{DEPTH_MAX, Word};
+use crate::sys::defrag::Mover;
 use crate::util::hash::SPREAD_BITS;
 use std::ops::Range;
 
@@ -247,6 +248,12 @@ impl Directory {
         while self.deepest == 0 {
             self.halve();
         }
+    }
+
+    /// Moves the arrays, but for those that are being filled.
+    pub(super) fn defrag(&mut self, mover: &mut Mover) {
+        mover.slice(&mut self.words);
+        mover.slice(&mut self.counts);
     }
 
     /// Bytes of the arrays.

@@ -32,6 +32,7 @@
 //! | `directory` | which segment is in charge of a prefix |
 //! | `resize` | growing, splitting, shrinking, merging |
 //! | `scan` | walking: SCAN, iteration, draining, random and sampled elements |
+//! | `defrag` | moving everything to fuller pages |
 //! | `stats` | shape and memory |
 //!
 //! What always holds: the hash given with a key is the item's [`Slot::hash`]; an element lies in the segment its hash
@@ -40,6 +41,7 @@
 #![allow(unsafe_code)]
 
 mod bucket;
+mod defrag;
 mod directory;
 mod resize;
 mod scan;

@@ -14,6 +14,23 @@ use super::slot::from_raw;
 use super::{Found, Slot, Table};
 use crate::util::hash::spread;
 use std::iter::FusedIterator;
+use std::ops::Range;
+
+/// What a walk visits at a cursor: the elements at home in one bucket.
+pub(super) struct Step {
+    pub(super) word: Word,
+    /// A place of the segment's in the directory.
+    pub(super) place: usize,
+    pub(super) home: usize,
+    /// Tags of the elements to visit.
+    pub(super) wanted: Range<usize>,
+    /// How many buckets beyond `home` they may have strayed.
+    pub(super) reach: usize,
+    /// Whether nothing of the segment lies before.
+    pub(super) begins_segment: bool,
+    /// The next cursor; 0 at the end.
+    pub(super) next: u64,
+}
 
 /// Hash bits that a cursor does not hold.
 const UNSEEN_BITS: u32 = 16;
@@ -23,8 +40,25 @@ impl<T: Slot> Table<T> {
     /// to go on, 0 at the end. A whole pass visits every element that is in the table from its start to its end,
     /// whatever is inserted and removed between the calls. Any number is a valid cursor.
     pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(&'a T)) -> u64 {
+        let Some(Step { word, home, wanted, reach, next, .. }) = self.step(cursor) else { return 0 };
+        // SAFETY: the segment in charge; `&self` forbids writes for 'a.
+        let segment: &'a [Bucket] = unsafe { word.view() };
+        for distance in 0..=reach {
+            let at = (home + distance) % word.buckets();
+            for slot in segment[at].occupied() {
+                if wanted.contains(&(segment[at].tag(slot) as usize)) {
+                    visit(self.element(Found { word, bucket: at, slot }));
+                }
+            }
+        }
+        next
+    }
+
+    /// What a walk is to visit at `cursor`; `None` for what no walk has ever answered with.
+    #[inline]
+    pub(super) fn step(&self, cursor: u64) -> Option<Step> {
         if cursor >> (64 - UNSEEN_BITS) != 0 {
-            return 0;
+            return None;
         }
         let position = cursor << UNSEEN_BITS;
         let word = self.directory.word(position);
@@ -32,22 +66,16 @@ impl<T: Slot> Table<T> {
         let home = word.home(tag);
         let mut wanted = range_of(home, buckets);
         wanted.start = wanted.start.max(tag as usize);
-        // SAFETY: the segment in charge; `&self` forbids writes for 'a.
-        let segment: &'a [Bucket] = unsafe { word.view() };
-        for distance in 0..=farthest_distance(segment[home].span(), buckets) {
-            let at = (home + distance) % buckets;
-            for slot in segment[at].occupied() {
-                if wanted.contains(&(segment[at].tag(slot) as usize)) {
-                    visit(self.element(Found { word, bucket: at, slot }));
-                }
-            }
-        }
+        // SAFETY: the segment in charge; `&self` forbids writes.
+        let span = unsafe { &*word.base().add(home) }.span();
+        let begins_segment = position & (u64::MAX >> word.depth()) == 0;
         // Up to the next tag there can be: were it one that the segment's loss rounds down, the next call would come back
         // here. Past the last tag of the last segment all bits are carried out of the word.
         let end = wanted.end.next_multiple_of(1 << word.loss()) as u64;
         let prefix = position >> 1 >> (63 - word.depth());
         let next = ((prefix << 16) + end) << (64 - UNSEEN_BITS - word.depth());
-        next >> UNSEEN_BITS
+        let (place, reach, next) = (self.directory.place(position), farthest_distance(span, buckets), next >> UNSEEN_BITS);
+        Some(Step { word, place, home, wanted, reach, begins_segment, next })
     }
 
     /// All elements, in hash order but for those displaced within a segment.

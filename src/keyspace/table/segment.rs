@@ -20,7 +20,9 @@
 #![allow(unsafe_code)]
 
 use super::bucket::{Bucket, NOTHING, SLOTS, SPAN_MAX};
+use crate::sys::defrag::Mover;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
 
 /// The longest prefix. With at most 16 bits of tag below it a position in hash order fits 48 bits.
 pub(super) const DEPTH_MAX: u32 = 32;
@@ -75,6 +77,17 @@ impl Word {
             // SAFETY: allocated with this very layout.
             unsafe { dealloc(self.base().cast(), layout(self.buckets())) }
         }
+    }
+
+    /// The same segment elsewhere, if `mover` moves it.
+    ///
+    /// # Safety
+    /// As for [`Word::free`] when another word is returned; and nothing else reads or writes the segment meanwhile.
+    pub(super) unsafe fn relocate(self, mover: &mut Mover) -> Option<Word> {
+        let block = NonNull::new(self.base().cast::<u8>()).filter(|_| !self.is_nothing())?;
+        // SAFETY: allocated with this very layout, and by the contract nobody follows the old address again.
+        let moved = unsafe { mover.relocate(block, layout(self.buckets())) }?;
+        Some(Word::pack(moved.cast().as_ptr(), self.buckets(), self.depth(), self.loss()))
     }
 
     #[inline(always)]

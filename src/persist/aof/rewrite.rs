@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{Failed, Unreplaced};
-use super::files::Failed;
 use super::streams;
 use super::{Fault, State, annotation, path};
 use crate::config::file::reason;

@@ -14,6 +14,7 @@
 use super::Limits;
 use crate::encoding::blob::TooLong;
 use crate::encoding::listpack::{Elem, Listpack, Pos, Tuples};
+use crate::sys::defrag::Mover;
 
 /// The triples; see the file's head.
 #[derive(Clone)]
@@ -55,6 +56,11 @@ impl Expiring {
     #[inline]
     pub fn len(&self) -> usize {
         self.list.len() / WIDTH
+    }
+
+    /// Moves the block, if it ought to move.
+    pub fn defrag(&mut self, mover: &mut Mover) {
+        self.list.defrag(mover);
     }
 
     pub fn mem_bytes(&self) -> usize {

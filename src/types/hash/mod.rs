@@ -21,6 +21,7 @@ use super::items::{Items, all_distinct, select};
 use crate::encoding::listpack::{Elem, Listpack, Pos};
 use crate::encoding::tree::Tree;
 use crate::keyspace::table::Stats;
+use crate::sys::defrag::Mover;
 use expiring::Expiring;
 pub use iter::Iter;
 
@@ -44,6 +45,9 @@ enum Repr {
     Table(Box<Fields>),
 }
 
+/// The bit of a cursor of [`Hash::defrag`] that says that the rest is a rank of the index; the table's cursors have 48 bits.
+const IN_ORDER: u64 = 1 << 63;
+
 /// The fields of a big hash.
 #[derive(Default)]
 struct Fields {
@@ -62,6 +66,20 @@ impl Clone for Fields {
 impl Fields {
     fn index(&mut self, when_ms: u64, hash: u64) {
         self.expiries.insert(when_ms, hash, |other| other.cmp(&hash));
+    }
+
+    /// Moves some items from `cursor` on, and when all are done a leaf of the index; answers where to go on, 0 at the end.
+    fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if cursor & IN_ORDER != 0 {
+            return match self.expiries.defrag((cursor & !IN_ORDER) as usize, mover) {
+                0 => 0,
+                rank => rank as u64 | IN_ORDER,
+            };
+        }
+        match self.items.defrag(cursor, mover) {
+            0 if !self.expiries.is_empty() => IN_ORDER,
+            next => next,
+        }
     }
 
     fn unindex(&mut self, when_ms: u64, hash: u64) {
@@ -157,6 +175,27 @@ impl Hash {
             Repr::Listpack(list) => list.alloc_bytes(),
             Repr::Expiring(list) => list.mem_bytes(),
             Repr::Table(fields) => size_of::<Fields>() + fields.items.mem_bytes() + fields.expiries.mem_bytes(),
+        }
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. The cursor holds whatever
+    /// changes in between.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match &mut self.0 {
+            Repr::Listpack(list) => {
+                list.defrag(mover);
+                0
+            }
+            Repr::Expiring(expiring) => {
+                expiring.defrag(mover);
+                0
+            }
+            Repr::Table(fields) => {
+                if cursor == 0 {
+                    mover.boxed(fields);
+                }
+                fields.defrag(cursor, mover)
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use crate::encoding::blob::TooLong;
 use crate::encoding::listpack::{Deque, Elem, Listpack, Needle, Pos};
 pub use crate::encoding::quicklist::Limits;
 use crate::encoding::quicklist::Quicklist;
+use crate::sys::defrag::Mover;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,23 @@ impl List {
         match &self.0 {
             Repr::Packed(deque) => deque.alloc_bytes(),
             Repr::Quick(quick) => quick.mem_bytes(),
+        }
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. What moves past the
+    /// cursor in between is not come by.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match &mut self.0 {
+            Repr::Packed(deque) => {
+                deque.defrag(mover);
+                0
+            }
+            Repr::Quick(quick) => {
+                if cursor == 0 {
+                    mover.boxed(quick);
+                }
+                quick.defrag(usize::try_from(cursor).unwrap_or(usize::MAX), mover) as u64
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use super::items::{Items, all_distinct, select};
 use crate::encoding::intset::Intset;
 use crate::encoding::listpack::{Elem, Listpack, Pos};
 use crate::keyspace::table::Stats;
+use crate::sys::defrag::Mover;
 use crate::util::number::{i64_len, parse_i64};
 pub use iter::Iter;
 
@@ -127,6 +128,22 @@ impl Set {
             Repr::Listpack(list) => list.alloc_bytes(),
             Repr::Table(items) => size_of::<Items<false>>() + items.mem_bytes(),
         }
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. The cursor holds whatever
+    /// changes in between.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match &mut self.0 {
+            Repr::Intset(ints) => ints.defrag(mover),
+            Repr::Listpack(list) => list.defrag(mover),
+            Repr::Table(items) => {
+                if cursor == 0 {
+                    mover.boxed(items);
+                }
+                return items.defrag(cursor, mover);
+            }
+        }
+        0
     }
 
     /// The table's shape, if the encoding is `hashtable`.

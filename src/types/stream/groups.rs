@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::id::StreamId;
 use super::log::Log;
 use crate::encoding::tree::Tree;
+use crate::sys::defrag::Mover;
 
 /// A consumer's number in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +228,43 @@ impl Group {
 #[derive(Clone, Debug, Default)]
 pub struct Groups(BTreeMap<Box<[u8]>, Group>);
 
+/// Where [`Groups::defrag`] is: `group << 52 | tree << 32 | rank`. The first tree is the group's own, the others are its consumers';
+/// what is beyond these numbers stays where it is.
+const GROUP_SHIFT: u32 = 52;
+const TREE_SHIFT: u32 = 32;
+
 impl Groups {
+    /// Moves a leaf of what is pending; returns the place to go on from, 0 at the end.
+    pub fn defrag(&mut self, place: u64, mover: &mut Mover) -> u64 {
+        const TREES: u64 = (1 << (GROUP_SHIFT - TREE_SHIFT)) - 1;
+        const GROUPS: u64 = (1 << (63 - GROUP_SHIFT)) - 1;
+        let (number, tree, rank) = (place >> GROUP_SHIFT, place >> TREE_SHIFT & TREES, place & u64::from(u32::MAX));
+        let Some(group) = self.0.values_mut().nth(number as usize) else { return 0 };
+        let consumers = group.consumers.len() as u64;
+        let next_rank = match tree.checked_sub(1) {
+            None => {
+                mover.vec(&mut group.consumers);
+                group.pending.defrag(rank as usize, mover)
+            }
+            Some(consumer) => match group.consumers.get_mut(consumer as usize) {
+                Some(Some(consumer)) => {
+                    mover.slice(&mut consumer.name);
+                    consumer.pending.defrag(rank as usize, mover)
+                }
+                _ => 0,
+            },
+        };
+        if next_rank != 0 && u32::try_from(next_rank).is_ok() {
+            number << GROUP_SHIFT | tree << TREE_SHIFT | next_rank as u64
+        } else if tree < consumers.min(TREES) {
+            number << GROUP_SHIFT | (tree + 1) << TREE_SHIFT
+        } else if number < GROUPS {
+            (number + 1) << GROUP_SHIFT
+        } else {
+            0
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -23,10 +23,15 @@ mod tests;
 
 use std::ops::{Deref, DerefMut};
 
+use crate::sys::defrag::Mover;
+
 pub use groups::{Consumer, ConsumerNo, Group, Groups, Pending};
 pub use id::{Bound, Seq, StreamId, Written};
 pub use log::{Cut, Entry, Keep, Limits, Log, Refused};
 pub use node::{Fields, Node};
+
+/// The bit of a cursor of [`Stream::defrag`] that says that the rest is a place among the groups, not a run of nodes.
+const OF_GROUPS: u64 = 1 << 63;
 
 /// A stream.
 #[derive(Clone, Default)]
@@ -79,6 +84,24 @@ impl Stream {
     /// Heap bytes.
     pub fn mem_bytes(&self) -> usize {
         size_of::<Body>() + self.log.mem_bytes() + self.groups.mem_bytes()
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. What moves past the cursor
+    /// in between is not come by.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        if cursor & OF_GROUPS != 0 {
+            return match self.groups.defrag(cursor & !OF_GROUPS, mover) {
+                0 => 0,
+                place => place | OF_GROUPS,
+            };
+        }
+        if cursor == 0 {
+            mover.boxed(&mut self.0);
+        }
+        match self.log.nodes.defrag(cursor as usize, mover) {
+            0 if !self.groups.is_empty() => OF_GROUPS,
+            run => run as u64,
+        }
     }
 
     /// The work of freeing it, in blocks.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use super::id::StreamId;
 use super::node::Node;
+use crate::sys::defrag::Mover;
 
 /// Nodes in a run.
 const RUN_MAX: usize = 128;
@@ -118,6 +119,17 @@ impl Nodes {
             Some(_) => Some(at),
             None => self.next(at),
         }
+    }
+
+    /// Moves a run of nodes with their listpacks; returns the run to go on with, 0 at the end.
+    pub fn defrag(&mut self, run: usize, mover: &mut Mover) -> usize {
+        if run == 0 {
+            mover.deque(&mut self.runs);
+        }
+        let Some(nodes) = self.runs.get_mut(run) else { return 0 };
+        mover.vec(nodes);
+        nodes.iter_mut().for_each(|node| node.lp.defrag(mover));
+        if run + 1 < self.runs.len() { run + 1 } else { 0 }
     }
 
     /// Heap bytes, listpacks included.

@@ -24,11 +24,15 @@ use std::ptr::NonNull;
 use crate::encoding::listpack::Elem;
 use crate::encoding::tree::{self, Tree};
 use crate::keyspace::table::{Slot, Table, TagPtr};
+use crate::sys::defrag::Mover;
 use crate::util::hash::hash;
 
 const SCORE_BYTES: usize = size_of::<f64>();
 /// How many members ahead an iteration asks the cache for.
 const AHEAD: usize = 8;
+
+/// The bit of a cursor of [`Index::defrag`] that says that the rest is a rank; the table's cursors have 48 bits.
+const IN_ORDER: u64 = 1 << 63;
 
 /// One member, owned by the table.
 #[repr(transparent)]
@@ -95,6 +99,19 @@ impl Member {
 
     fn alloc_bytes(&self) -> usize {
         layout_of(self.key().len()).size()
+    }
+}
+
+impl Member {
+    /// Moves the member, if it ought to move: `true`, and all handles of it are stale.
+    fn defrag(&mut self, mover: &mut Mover) -> bool {
+        let layout = layout_of(self.key().len());
+        // SAFETY: the allocation is this member's own, made with this very layout; its address is replaced by the new one's.
+        let moved = unsafe { mover.relocate(self.0.get(), layout) };
+        if let Some(moved) = moved {
+            self.0.set(moved);
+        }
+        moved.is_some()
     }
 }
 
@@ -263,6 +280,28 @@ impl Index {
         } else {
             order.remove_range(start, end, free);
         }
+    }
+
+    /// Moves some members from `cursor` on, and when all members are done a leaf of the tree; answers where to go on, 0 at
+    /// the end.
+    pub(super) fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        let Index { members, order: tree, .. } = self;
+        if cursor & IN_ORDER != 0 {
+            return match tree.defrag((cursor & !IN_ORDER) as usize, mover) {
+                0 => 0,
+                rank => rank as u64 | IN_ORDER,
+            };
+        }
+        let next = members.defrag(cursor, mover, |member, mover| {
+            let (old, score) = (member.handle(), member.score());
+            if member.defrag(mover) {
+                let new = member.handle();
+                // The old handle is stale, and still in the tree: `order` compares it, and follows only others.
+                let replaced = tree.replace(score, new, |handle| order(handle, old, member.key()));
+                debug_assert!(replaced == Some(old));
+            }
+        });
+        if next == 0 { IN_ORDER } else { next }
     }
 
     /// The member's rank and score.

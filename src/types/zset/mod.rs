@@ -19,6 +19,7 @@ mod packed;
 use std::ops::Range;
 
 use crate::encoding::listpack::{Elem, Listpack};
+use crate::sys::defrag::Mover;
 use crate::util::hash::hash;
 pub use bounds::{LexBound, LexRange, ScoreRange};
 use member::{Index, IndexBuilder, IndexRange};
@@ -189,6 +190,23 @@ impl Zset {
         match &self.0 {
             Repr::Listpack(packed) => packed.listpack().is_empty(),
             Repr::Skiplist(index) => index.len() == 0,
+        }
+    }
+
+    /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. The cursor holds whatever
+    /// changes in between.
+    pub fn defrag(&mut self, cursor: u64, mover: &mut Mover) -> u64 {
+        match &mut self.0 {
+            Repr::Listpack(packed) => {
+                packed.defrag(mover);
+                0
+            }
+            Repr::Skiplist(index) => {
+                if cursor == 0 {
+                    mover.boxed(index);
+                }
+                index.defrag(cursor, mover)
+            }
         }
     }
 

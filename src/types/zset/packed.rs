@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::encoding::listpack::{Elem, Iter, Listpack, Pos, Tuples};
+use crate::sys::defrag::Mover;
 use crate::types::items::all_distinct;
 use crate::util::float::{parse_f64, write_f64};
 
@@ -15,6 +16,13 @@ const SCORE_BYTES: usize = 32;
 #[derive(Clone)]
 pub(super) struct Packed {
     list: Listpack,
+}
+
+impl Packed {
+    /// Moves the block, if it ought to move.
+    pub(super) fn defrag(&mut self, mover: &mut Mover) {
+        self.list.defrag(mover);
+    }
 }
 
 /// A score as it is written into a listpack.

@@ -41,8 +41,9 @@ pub fn memory(server: &mut Server, out: &mut Report) {
     out.field("maxmemory", limit);
     out.human("maxmemory", limit as usize);
     out.field("maxmemory_policy", server.env.config.maxmemory_policy.name());
+    out.line(format_args!("allocator_frag_ratio:{:.2}", alloc.fragmentation()));
+    out.field("allocator_frag_bytes", alloc.free_in_slabs);
     for (name, part, whole) in [
-        ("allocator_frag", alloc.active, alloc.allocated),
         ("allocator_rss", alloc.resident, alloc.active),
         ("rss_overhead", usage.resident, alloc.resident),
         ("mem_fragmentation", usage.resident, usage.used),
@@ -61,7 +62,8 @@ pub fn memory(server: &mut Server, out: &mut Report) {
     out.zeros(&["mem_cluster_links"]);
     out.field("mem_aof_buffer", server.aof.buffer_bytes());
     out.field("mem_allocator", version::ALLOCATOR);
-    out.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    out.field("mem_overhead_db_hashtable_rehashing", 0);
+    out.field("active_defrag_running", server.defrag.percent());
     let (pending, freed) = server.env.reclaim.figures();
     out.field("lazyfree_pending_objects", pending);
     out.field("lazyfreed_objects", freed);

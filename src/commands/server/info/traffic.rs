@@ -47,8 +47,14 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("latest_fork_usec", server.children.last_fork_us);
     out.field("total_forks", server.children.forks);
     out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
-    out.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"]);
-    out.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
+    let moved = server.defrag.figures();
+    out.field("active_defrag_hits", moved.hits);
+    out.field("active_defrag_misses", moved.misses);
+    out.field("active_defrag_key_hits", moved.key_hits);
+    out.field("active_defrag_key_misses", moved.key_misses);
+    let (total_ms, current_ms) = server.defrag.times_ms(server.clock.now_ns);
+    out.field("total_active_defrag_time", total_ms);
+    out.field("current_active_defrag_time", current_ms);
     out.field("tracking_total_keys", server.tracked.table.len());
     out.field("tracking_total_items", server.tracked.table.items());
     out.field("tracking_total_prefixes", server.tracked.prefixes.len());
