@@ -19,6 +19,7 @@ use crate::resp::parse::{self, Limits, Step};
 use crate::script::fuzz;
 use crate::server::{Server, boot};
 use crate::sys::disk::DiskFile;
+use crate::types::hyperloglog;
 use crate::util::glob::{self, Case};
 use crate::util::{float, number, quote, units};
 use std::cell::RefCell;
@@ -40,6 +41,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("quote", quoted_line),
     ("number", numbers),
     ("restore", restore),
+    ("hyperloglog", hyperloglog_string),
     ("rdb", rdb_file),
     ("cjson", fuzz::cjson),
     ("cmsgpack", fuzz::cmsgpack),
@@ -262,6 +264,27 @@ pub fn listpack(data: &[u8]) {
         }
     }
     assert!(again.iter().map(|element| element.to_vec()).eq(words));
+}
+
+/// A string that says it is a HyperLogLog is counted, merged and added to, or found corrupt; what is raised stays a
+/// HyperLogLog whose registers are no lower.
+pub fn hyperloglog_string(data: &[u8]) {
+    let [index, value, registers @ ..] = data else { return };
+    let mut bytes = hyperloglog::empty();
+    bytes.truncate(hyperloglog::HEADER_BYTES);
+    bytes.extend_from_slice(registers);
+    let (mut before, mut after) = ([0; hyperloglog::REGISTERS], [0; hyperloglog::REGISTERS]);
+    let whole = hyperloglog::merge(&bytes, hyperloglog::Form::Sparse, &mut before).is_ok();
+    assert_eq!(hyperloglog::count(&bytes, hyperloglog::Form::Sparse).is_ok(), whole);
+    let (index, value) = (usize::from(*index) * 64, value % 51 + 1);
+    let raised = hyperloglog::raise(&mut bytes, index, value, 300);
+    if whole {
+        let form = hyperloglog::form(&bytes).expect("it was one");
+        assert!(hyperloglog::merge(&bytes, form, &mut after).is_ok());
+        assert_eq!(raised, Ok(before[index] < value));
+        assert_eq!(after[index], before[index].max(value));
+        assert!(before.iter().zip(&after).enumerate().all(|(at, (old, new))| at == index || old == new));
+    }
 }
 
 /// An accepted intset is in order and finds each of its numbers.

@@ -18,7 +18,7 @@ const SHIPPED: &str = include_str!("../../redis.conf");
 const STRICTER: [&str; 1] = ["bind"];
 
 /// Prefixes of what tunes parts that are not in this build, and needs no explanation before they are.
-const UNEXPLAINED: [&str; 27] = [
+const UNEXPLAINED: [&str; 26] = [
     "acl-",
     "acllog-",
     "aof-",
@@ -29,7 +29,6 @@ const UNEXPLAINED: [&str; 27] = [
     "cluster-",
     "crash-memcheck-",
     "dbfilename",
-    "hll-",
     "masterauth",
     "masteruser",
     "max-new-tls-",

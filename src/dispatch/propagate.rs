@@ -15,6 +15,12 @@ use crate::persist::child::Purpose;
 use crate::resp::Args;
 use crate::server::Server;
 
+/// Whether a command that has changed something is sent on as it is. Those that run others are not, for the others are; nor
+/// are those of the administrator, whose changes are the server's own business.
+fn stands_for_itself(cmd: &Cmd) -> bool {
+    cmd.flags.has(Flag::Write) || cmd.flags.has(Flag::MayReplicate) && !cmd.flags.has(Flag::NoScript)
+}
+
 /// The stream of all changes since the history of this server's data began.
 #[derive(Debug, Default)]
 pub struct Stream {
@@ -27,7 +33,7 @@ impl Server {
     #[inline(never)]
     pub(super) fn propagate_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, origin: Origin, dirty: u64, mark: usize) {
         let replaced = self.env.fx.take_replaced();
-        if !replaced && self.env.fx.dirty > dirty {
+        if !replaced && self.env.fx.dirty > dirty && stands_for_itself(cmd) {
             let db = self.clients.get(id).map_or(0, |client| client.db as usize);
             self.env.fx.unit.push(db, args.iter());
         }
@@ -81,6 +87,70 @@ impl Server {
         if !wanted {
             self.env.fx.unit.clear();
             self.env.fx.take_replaced();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::keyspace::effects::Interest;
+    use crate::persist::aof::State;
+    use crate::server::testing::Session;
+
+    /// What a turn adds to the log.
+    fn logged(session: &mut Session, line: &str) -> String {
+        let before = session.server.aof.pending_bytes();
+        session.run(line);
+        let text = String::from_utf8_lossy(session.server.aof.pending()).into_owned();
+        let words = text[before..].split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
+        words.map(|word| if word.starts_with('*') { "|" } else { word }).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn who_changes_nothing_sends_nothing() {
+        let mut session = Session::new();
+        session.server.aof.state = State::On;
+        session.server.update_propagation();
+        assert!(session.server.env.fx.interest.contains(Interest::PROPAGATE));
+        assert_eq!(logged(&mut session, "SET k v"), "| SELECT 0 | SET k v");
+        for line in ["GET k", "DEL none", "SET k w NX", "INCR k", "DEBUG POPULATE 3", "PING", "EXPIRE none 1"] {
+            assert_eq!(logged(&mut session, line), "", "{line}");
+        }
+        assert_eq!(logged(&mut session, "DEL k none"), "| DEL k none");
+        assert_eq!(session.server.stream.offset, 2);
+    }
+
+    #[test]
+    fn keys_that_are_due_go_before_the_command_that_found_them() {
+        let mut session = Session::new();
+        session.server.aof.state = State::On;
+        session.server.update_propagation();
+        session.run("SET a v PX 10");
+        session.run("SET b v PX 10");
+        session.advance_ms(20);
+        assert_eq!(logged(&mut session, "GET a"), "| DEL a");
+        assert_eq!(logged(&mut session, "APPEND b x"), "| MULTI | DEL b | APPEND b x | EXEC");
+        session.run("SET a v PX 10");
+        session.run("SET b v PX 10");
+        session.advance_ms(20);
+        let found = logged(&mut session, "SCAN 0");
+        assert!(found == "| DEL a | DEL b" || found == "| DEL b | DEL a", "{found}");
+    }
+
+    #[test]
+    fn a_transaction_is_one_unit() {
+        let mut session = Session::new();
+        session.server.aof.state = State::On;
+        session.server.update_propagation();
+        session.run("SET k v");
+        for (lines, wanted) in [
+            (&["MULTI", "GET k", "EXEC"][..], ""),
+            (&["MULTI", "INCR n", "GET k", "EXEC"], "| INCR n"),
+            (&["MULTI", "INCR n", "SELECT 2", "INCR n", "SELECT 0", "EXEC"], "| MULTI | INCR n | SELECT 2 | INCR n | EXEC"),
+        ] {
+            let (last, before) = lines.split_last().expect("lines");
+            before.iter().for_each(|line| assert_eq!(logged(&mut session, line), ""));
+            assert_eq!(logged(&mut session, last), wanted);
         }
     }
 }

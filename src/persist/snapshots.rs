@@ -181,3 +181,133 @@ impl Server {
         self.aof_refusal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::config::values::{Allow, SavePoint};
+    use crate::persist::rdb::load::How;
+    use crate::server::loading::Failed;
+    use crate::server::testing::Session;
+    use crate::sys::disk::sim::{Crash, Fault, SimDisk};
+
+    /// A server on this disk, with the snapshot there is.
+    fn start(disk: &Arc<SimDisk>) -> Session {
+        let config = Config { enable_debug_command: Allow::Yes, save: Vec::new(), ..Config::default() };
+        let mut session = Session::with(config);
+        session.server.disk = disk.clone();
+        match session.server.load_snapshot(How::default()) {
+            Ok(_) | Err(Failed::Missing) => session,
+            Err(error) => panic!("what is on the disk can't be loaded: {error}"),
+        }
+    }
+
+    fn fill(session: &mut Session, keys: usize) {
+        for i in 0..keys {
+            session.run(&format!("SET key:{i} value:{i}"));
+            session.run(&format!("ZADD zset {i} member:{i}"));
+        }
+    }
+
+    /// How many changing calls a second snapshot takes.
+    fn calls_of_a_save() -> u64 {
+        let disk = SimDisk::new();
+        let mut session = start(&disk);
+        fill(&mut session, 10);
+        session.server.save_now().unwrap();
+        let before = disk.calls();
+        session.server.save_now().unwrap();
+        disk.calls() - before
+    }
+
+    #[test]
+    fn at_every_call_and_after_every_crash_there_is_the_old_file_or_the_new_one() {
+        let calls = calls_of_a_save();
+        assert!(calls >= 4, "open, write, sync, rename, sync of the folder: {calls}");
+        for at in 0..calls {
+            for (n, how) in
+                [Crash::Kill, Crash::PowerLoss, Crash::Torn { seed: at }, Crash::Torn { seed: at + 77 }].into_iter().enumerate()
+            {
+                let disk = SimDisk::new();
+                let mut session = start(&disk);
+                fill(&mut session, 10);
+                session.server.save_now().unwrap();
+                let old = session.run("DEBUG DIGEST");
+                fill(&mut session, 40);
+                let new = session.run("DEBUG DIGEST");
+                let fault =
+                    Fault { after: disk.calls() + at, times: u64::MAX / 2, kind: io::ErrorKind::StorageFull, partly: n % 2 == 0 };
+                disk.fail_at(Some(fault));
+                assert!(session.server.save_now().is_err(), "call {at}");
+                disk.crash(how);
+                let mut again = start(&disk);
+                let found = again.run("DEBUG DIGEST");
+                assert!(found == old || found == new, "call {at}, {how:?}");
+                // What is left of it does not stand in the way of the next.
+                fill(&mut again, 5);
+                again.server.save_now().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn an_acknowledged_snapshot_survives() {
+        for how in [Crash::Kill, Crash::PowerLoss, Crash::Torn { seed: 3 }] {
+            let disk = SimDisk::new();
+            let mut session = start(&disk);
+            fill(&mut session, 100);
+            session.server.save_now().unwrap();
+            let digest = session.run("DEBUG DIGEST");
+            disk.crash(how);
+            assert_eq!(start(&disk).run("DEBUG DIGEST"), digest, "{how:?}");
+            assert_eq!(disk.files().len(), 1);
+        }
+    }
+
+    #[test]
+    fn changes_and_points_are_counted() {
+        let disk = SimDisk::new();
+        let mut session = start(&disk);
+        session.run("SET a 1");
+        session.run("SET b 2");
+        assert_eq!(session.server.env.fx.dirty, 2);
+        assert_eq!(session.run("SAVE"), "+OK\r\n");
+        assert_eq!((session.server.env.fx.dirty, session.server.snapshots.saves), (0, 1));
+        session.server.env.config.save = vec![SavePoint { seconds: 10, changes: 1 }];
+        session.server.save_if_due();
+        assert!(!session.server.has_child());
+        session.run("SET a 2");
+        // So long that it does not end by itself.
+        session.server.env.config.rdb_key_save_delay_us = 60_000_000;
+        session.advance_ms(11_000);
+        session.server.save_if_due();
+        assert!(session.server.has_child_for(Purpose::Rdb));
+        assert!(session.run("SAVE").starts_with("-ERR Background save already in progress"));
+        assert!(session.run("BGSAVE SCHEDULE").starts_with("-ERR Background save already in progress"));
+        session.server.stop_child(Purpose::Rdb);
+        assert_eq!((session.server.env.fx.dirty, session.server.snapshots.last_ok), (1, true));
+    }
+
+    #[test]
+    fn a_failed_snapshot_stops_writes_until_one_succeeds() {
+        let mut session = start(&SimDisk::new());
+        session.server.env.config.save = vec![SavePoint { seconds: 900, changes: 1 }];
+        session.server.snapshots.last_ok = false;
+        session.server.update_gate();
+        assert!(session.run("SET a 1").starts_with("-MISCONF Redis is configured to save RDB snapshots"));
+        assert!(session.run("PING").starts_with("-MISCONF"));
+        assert_eq!(session.run("GET a"), "$-1\r\n");
+        session.run("MULTI");
+        assert!(session.run("SET a 1").starts_with("-MISCONF"));
+        assert!(session.run("EXEC").starts_with("-EXECABORT"));
+        session.run("CONFIG SET stop-writes-on-bgsave-error no");
+        assert_eq!(session.run("SET a 1"), "+OK\r\n");
+        session.run("CONFIG SET stop-writes-on-bgsave-error yes");
+        assert_eq!(session.run("SAVE"), "+OK\r\n");
+        assert_eq!(session.run("SET a 2"), "+OK\r\n");
+    }
+}

@@ -65,6 +65,22 @@ impl LongDouble {
         self.negative && self.magnitude != ZERO
     }
 
+    /// The number with the other sign.
+    pub fn negated(self) -> LongDouble {
+        LongDouble { negative: !self.negative, ..self }
+    }
+
+    /// Whether this is the smaller one.
+    pub fn is_less_than(self, other: LongDouble) -> bool {
+        match (self.magnitude, other.magnitude) {
+            (Magnitude::Infinite, Magnitude::Infinite) => self.negative && !other.negative,
+            (Magnitude::Infinite, _) => self.negative,
+            (_, Magnitude::Infinite) => !other.negative,
+            // A difference beyond the range has the sign of the first.
+            _ => self.checked_add(other.negated()).map_or(self.negative, LongDouble::is_negative),
+        }
+    }
+
     /// The sum, rounded to nearest even; `None` when it would be infinite or not a number.
     pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
         let (Magnitude::Finite { mantissa: m1, exponent: e1 }, Magnitude::Finite { mantissa: m2, exponent: e2 }) =

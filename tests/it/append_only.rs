@@ -127,6 +127,9 @@ const HISTORY: [&str; 16] = [
 ];
 
 fn digest(server: &Server) -> String {
+    while server.info("loading") != "0" {
+        thread::sleep(Duration::from_millis(5));
+    }
     server.client().run("DEBUG DIGEST").text()
 }
 
@@ -195,4 +198,131 @@ fn the_tool_looks_through_what_the_server_wrote() {
     assert!(read_text(&server.path("stdout")).contains("!!! Truncating the AOF appendonly.aof.2.incr.aof at offset"));
     drop(server);
     assert!(check(&[]).0);
+}
+
+/// What both log for each of these lines has to be the same. Times are absolute, so that they are.
+const LOGGED: &str = "SET a 1
+SET a 4 EXAT 4102444800
+SET a 5 PXAT 4102444800000
+SET a 6 NX
+SET a2 6 NX
+SET a2 7 XX GET
+SET a2 8 GET
+SET a2 9 KEEPTTL GET
+SETNX b1 v
+GETSET b1 w
+GETDEL b1
+GETDEL none
+GETEX a
+GETEX a PERSIST
+GETEX a EXAT 4102444800
+GETEX a EXAT 1000
+INCR n
+INCRBY n 5
+DECR n
+INCRBYFLOAT n 1.5
+APPEND s abc
+SETRANGE s 1 xx
+MSET m1 1 m2 2
+MSETNX m1 1 m3 3
+MSETNX m4 1 m3 3
+DEL m1 none
+DEL none
+UNLINK m2 m3
+EXPIREAT s 4102444800
+PEXPIREAT s 4102444800001 XX
+PERSIST s
+PERSIST s
+EXPIRE s -1
+EXPIRE none 10
+RPUSH l a b c d e f
+LPUSHX l 0
+LPUSHX none 0
+LINSERT l BEFORE a q
+LSET l 0 zero
+LREM l 1 a
+LREM l 1 none
+LTRIM l 0 5
+LPOP l
+RPOP l 2
+LMOVE l l2 LEFT RIGHT
+RPOPLPUSH l l2
+LMPOP 2 none l2 LEFT COUNT 10
+BLPOP l 1
+RPUSH l a b c d
+BLMOVE l l2 LEFT RIGHT 1
+BRPOPLPUSH l l2 1
+BLMPOP 1 1 l RIGHT COUNT 2
+SADD st a b c
+SREM st a none
+SMOVE st st2 b
+SMOVE st st2 none
+SPOP st 100
+SADD st 1
+SPOP st
+SADD sa 1 2 3
+SINTERSTORE sd sa sa
+SDIFFSTORE sd sa sa
+ZADD z 1 a 2 b 3 c 4 d 5 e
+ZADD z XX CH 5 a
+ZADD z INCR 1.5 a
+ZINCRBY z 2 a
+ZREM z a
+ZPOPMIN z
+ZMPOP 1 z MIN COUNT 1
+BZPOPMIN z 1
+ZADD z 1 a 2 b 3 c
+BZMPOP 1 1 z MAX COUNT 2
+ZRANGESTORE z2 z 0 -1
+ZUNIONSTORE z3 2 z z2
+ZREMRANGEBYSCORE z 0 100
+HSET h a 1 b 2
+HMSET h c 3
+HSETNX h a 9
+HINCRBY h a 5
+HDEL h a none
+RENAME h h2
+RENAMENX h2 h3
+COPY h3 h4
+MOVE h4 2
+SELECT 2
+SET there 1
+SELECT 0
+SWAPDB 1 2
+SORT sa STORE sorted
+SORT none STORE sorted
+TOUCH sa
+MULTI
+SET tx 1
+EXEC
+MULTI
+SET tx 1
+INCR tx
+EXEC
+MULTI
+GET tx
+EXEC
+FLUSHDB
+FLUSHALL ASYNC
+FLUSHALL";
+
+#[test]
+fn what_is_logged_is_what_a_genuine_server_logs() {
+    let Some(program) = genuine() else { return };
+    let logged = |program: &str| {
+        let args = ["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
+        let server = Server::start_program(program, &args);
+        let mut client = server.client();
+        let (mut logged, mut before) = (Vec::new(), 0);
+        for line in LOGGED.lines() {
+            client.run(line);
+            let bytes = fs::read(server.path("appendonlydir/appendonly.aof.1.incr.aof")).expect("the increment");
+            logged.push((line, String::from_utf8_lossy(&bytes[before..]).to_lowercase()));
+            before = bytes.len();
+        }
+        logged
+    };
+    for (ours, theirs) in logged(&our_binary()).iter().zip(&logged(program)) {
+        assert_eq!(ours, theirs);
+    }
 }

@@ -27,7 +27,7 @@ pub static HTTL: Command = Command::data("HTTL", httl)
     .tips(&["nondeterministic_output"]);
 
 fn httl(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    tell(db, args, reply, |when_ms, now_ms| (when_ms - now_ms + 999) / 1000)
+    tell(db, args, reply, |when_ms, now_ms| (when_ms - now_ms).div_ceil(1000))
 }
 
 pub static HPTTL: Command = Command::data("HPTTL", hpttl)
@@ -56,7 +56,7 @@ pub static HEXPIRETIME: Command = Command::data("HEXPIRETIME", hexpiretime)
     .args(&[key("key", 0), FIELDS]);
 
 fn hexpiretime(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    tell(db, args, reply, |when_ms, _| (when_ms + 999) / 1000)
+    tell(db, args, reply, |when_ms, _| when_ms.div_ceil(1000))
 }
 
 pub static HPEXPIRETIME: Command = Command::data("HPEXPIRETIME", hpexpiretime)

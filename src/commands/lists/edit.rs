@@ -4,7 +4,7 @@ use super::{OUT_OF_SYMMETRIC_RANGE, limits, look};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
-use crate::keyspace::Class;
+use crate::keyspace::{Class, Type};
 use crate::resp::{Args, Reply};
 use crate::types::List;
 use crate::types::list::End;
@@ -72,6 +72,7 @@ fn linsert(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let len = list.len();
     drop(list);
     db.changed(args.at(1), Class::List, "linsert");
+    db.ready(args.at(1), Type::List);
     reply.count(len);
     Ok(Flow::Done)
 }

@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod edit;
 pub mod look;
+pub mod many;
 pub mod moving;
 pub mod pop;
 pub mod push;
@@ -18,6 +19,7 @@ use crate::types::list::{End, Limits};
 
 pub static COMMANDS: &[&Command] = &[
     &blocking::BLMOVE,
+    &many::BLMOVEM,
     &blocking::BLMPOP,
     &blocking::BLPOP,
     &blocking::BRPOP,
@@ -26,6 +28,7 @@ pub static COMMANDS: &[&Command] = &[
     &edit::LINSERT,
     &look::LLEN,
     &moving::LMOVE,
+    &many::LMOVEM,
     &pop::LMPOP,
     &pop::LPOP,
     &look::LPOS,

@@ -5,7 +5,7 @@ use crate::dispatch::argspec::Arg;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
-use crate::keyspace::Class;
+use crate::keyspace::{Class, Type};
 use crate::resp::{Args, Reply};
 use crate::types::List;
 use crate::types::list::End;
@@ -96,8 +96,9 @@ pub fn transfer(db: &mut Db<'_>, args: Args<'_>, from: End, to: End, reply: &mut
 }
 
 /// Says that an element was moved: one change, of two keys.
-fn moved(db: &mut Db<'_>, source: &[u8], destination: &[u8], from: End, to: End) {
+pub fn moved(db: &mut Db<'_>, source: &[u8], destination: &[u8], from: End, to: End) {
     db.changed(destination, Class::List, events(to).0);
     db.env.fx.touched(db.index, source);
     db.event(source, Class::List, events(from).1);
+    db.ready(destination, Type::List);
 }

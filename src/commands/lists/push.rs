@@ -5,7 +5,7 @@ use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::encoding::blob::TooLong;
-use crate::keyspace::{Class, Mut};
+use crate::keyspace::{Class, Mut, Type};
 use crate::resp::{Args, Reply};
 use crate::types::List;
 use crate::types::list::{End, Limits};
@@ -78,6 +78,8 @@ fn push_if_there(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -
     };
     let len = fill(list, args.from(2), end, limits)?;
     db.changed_n(args.at(1), Class::List, events(end).0, args.len() - 2);
+    // Somebody may wait for more elements than there were.
+    db.ready(args.at(1), Type::List);
     reply.count(len);
     Ok(Flow::Done)
 }
@@ -94,6 +96,8 @@ fn push(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, end: End) -> CmdResu
         }
     }
     db.changed_n(args.at(1), Class::List, events(end).0, args.len() - 2);
+    // Somebody may wait for more elements than there were.
+    db.ready(args.at(1), Type::List);
     Ok(Flow::Done)
 }
 

@@ -9,8 +9,8 @@ use crate::dispatch::*;
 use crate::encoding::listpack::Elem;
 use crate::keyspace::{Class, Typed};
 use crate::resp::{Args, Reply};
-use crate::types::Set;
 use crate::types::set::{Limits, Probe};
+use crate::types::{Set, hyperloglog};
 use crate::util::number::parse_i64;
 
 const READ_ALL: &[Keys] = &[Keys::range(1, -1, 1).does(&[Use::RO, Use::Access])];
@@ -164,20 +164,13 @@ pub static SINTERCARD: Command = Command::data("SINTERCARD", sintercard)
     .args(&[integer("numkeys"), key("key", 0).multiple(), integer("limit").token("LIMIT").optional()]);
 
 fn sintercard(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
-    let keys = parse_i64(args.at(1)).and_then(|keys| usize::try_from(keys).ok()).filter(|&keys| keys > 0);
-    let keys = keys.ok_or(CmdError::text("ERR numkeys should be greater than 0"))?;
-    if keys > args.len() - 2 {
-        return Err(CmdError::text("ERR Number of keys can't be greater than number of args"));
-    }
+    let (keys, mut at) = counted_keys(args)?;
     let mut limit = 0;
-    let mut at = 2 + keys;
     while at < args.len() {
-        let value = args.get(at + 1).filter(|_| args.is(at, "LIMIT")).ok_or(CmdError::SYNTAX)?;
-        let value = parse_i64(value).and_then(|value| usize::try_from(value).ok());
-        limit = value.ok_or(CmdError::text("ERR LIMIT can't be negative"))?;
+        limit = limit_at(args, at)?;
         at += 2;
     }
-    let sets = sources(db, args.slice(2, 2 + keys))?;
+    let sets = sources(db, keys)?;
     let mut count = 0;
     intersect(&sets, |_| {
         count += 1;
@@ -277,6 +270,113 @@ fn sdiffstore(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     Ok(Flow::Done)
 }
 
+/// The keys of a command that counts, and where its options begin.
+fn counted_keys(args: Args<'_>) -> Result<(Args<'_>, usize), CmdError> {
+    let keys = parse_i64(args.at(1)).and_then(|keys| usize::try_from(keys).ok()).filter(|&keys| keys > 0);
+    let keys = keys.ok_or(CmdError::text("ERR numkeys should be greater than 0"))?;
+    if keys > args.len() - 2 {
+        return Err(CmdError::text("ERR Number of keys can't be greater than number of args"));
+    }
+    Ok((args.slice(2, 2 + keys), 2 + keys))
+}
+
+/// The number behind LIMIT at this argument; 0 for none.
+fn limit_at(args: Args<'_>, at: usize) -> Result<usize, CmdError> {
+    let value = args.get(at + 1).filter(|_| args.is(at, "LIMIT")).ok_or(CmdError::SYNTAX)?;
+    let value = parse_i64(value).and_then(|value| usize::try_from(value).ok());
+    value.ok_or(CmdError::text("ERR LIMIT can't be negative"))
+}
+
+const LIMIT: Arg = integer("limit").token("LIMIT").optional();
+
+pub static SUNIONCARD: Command = Command::data("SUNIONCARD", sunioncard)
+    .summary("Counts the members that any of several sets has.")
+    .since("8.10.0")
+    .complexity(UNION_COST)
+    .group(Group::Set)
+    .arity(-3)
+    .flags(&[ReadOnly, MovableKeys])
+    .keys(&[Keys::counted(1).does(&[Use::RO, Use::Access])])
+    .args(&[integer("numkeys"), key("key", 0).multiple(), token("approx", "APPROX").optional(), LIMIT]);
+
+fn sunioncard(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let limits = limits(&db.env.config);
+    let (keys, mut at) = counted_keys(args)?;
+    let (mut approx, mut limit) = (false, 0);
+    while at < args.len() {
+        if args.is(at, "APPROX") {
+            approx = true;
+            at += 1;
+        } else {
+            limit = limit_at(args, at)?;
+            at += 2;
+        }
+    }
+    let sets = sources(db, keys)?;
+    let count = match sets.as_slice() {
+        [Some(only)] => only.len(),
+        _ if approx => estimate(&sets),
+        _ => {
+            let mut seen = Set::default();
+            let members = sets.iter().flatten().flat_map(|set| set.iter());
+            for member in members {
+                if seen.add_elem(member, &limits) && seen.len() == limit {
+                    break;
+                }
+            }
+            seen.len()
+        }
+    };
+    reply.count(if limit > 0 { count.min(limit) } else { count });
+    Ok(Flow::Done)
+}
+
+/// About how many members any of the sets has, by a HyperLogLog.
+fn estimate(sets: &[Option<&Set>]) -> usize {
+    let mut registers = [0u8; hyperloglog::REGISTERS];
+    for set in sets.iter().flatten() {
+        set.iter().for_each(|member| {
+            let (index, value) = hyperloglog::place(member.text(&mut itoa::Buffer::new()));
+            registers[index] = registers[index].max(value);
+        });
+    }
+    let mut histogram = hyperloglog::Histogram::default();
+    registers.iter().for_each(|value| histogram.add(*value, 1));
+    histogram.estimate() as usize
+}
+
+pub static SDIFFCARD: Command = Command::data("SDIFFCARD", sdiffcard)
+    .summary("Counts the members of a set that none of several others has.")
+    .since("8.10.0")
+    .complexity(UNION_COST)
+    .group(Group::Set)
+    .arity(-3)
+    .flags(&[ReadOnly, MovableKeys])
+    .keys(&[Keys::counted(1).does(&[Use::RO, Use::Access])])
+    .args(&[integer("numkeys"), key("key", 0).multiple(), LIMIT]);
+
+fn sdiffcard(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    let (keys, mut at) = counted_keys(args)?;
+    let mut limit = 0;
+    while at < args.len() {
+        limit = limit_at(args, at)?;
+        at += 2;
+    }
+    let sets = sources(db, keys)?;
+    let mut count = 0;
+    if let Some((Some(first), others)) = sets.split_first() {
+        for member in first.iter() {
+            let mut probe = Probe::new(member);
+            count += usize::from(!others.iter().flatten().any(|other| other.contains_probe(&mut probe)));
+            if limit > 0 && count == limit {
+                break;
+            }
+        }
+    }
+    reply.count(count);
+    Ok(Flow::Done)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -305,6 +405,15 @@ mod tests {
         assert_eq!(s.run("SINTERCARD 2 a b LIMIT 1"), ":1\r\n");
         assert_eq!(s.run("SINTERCARD 2 a b LIMIT 1 LIMIT 0"), ":2\r\n");
         assert_eq!(members(&s.run("SUNION a none b")), ["1", "2", "3", "x", "y"]);
+        assert_eq!(s.run("SUNIONCARD 3 a none b"), ":5\r\n");
+        assert_eq!(s.run("SUNIONCARD 2 a b LIMIT 3"), ":3\r\n");
+        assert_eq!(s.run("SUNIONCARD 2 a b APPROX"), ":5\r\n");
+        assert_eq!(s.run("SUNIONCARD 2 a b LIMIT 2 approx"), ":2\r\n");
+        assert_eq!(s.run("SUNIONCARD 1 a LIMIT 2"), ":2\r\n");
+        assert_eq!(s.run("SDIFFCARD 2 a b"), ":2\r\n");
+        assert_eq!(s.run("SDIFFCARD 2 a b LIMIT 1"), ":1\r\n");
+        assert_eq!(s.run("SDIFFCARD 2 a a"), ":0\r\n");
+        assert_eq!(s.run("SDIFFCARD 2 none a"), ":0\r\n");
         assert_eq!(members(&s.run("SDIFF a b none c")), ["1"]);
         assert_eq!(s.run("SDIFF a b a"), "*0\r\n");
         assert_eq!(s.run("SDIFF none b a"), "*0\r\n");
@@ -333,6 +442,11 @@ mod tests {
             ("SINTERCARD 1 a LIMIT", "syntax error"),
             ("SINTERCARD 1 a b", "syntax error"),
             ("SINTERCARD 1 a LIMIT -1", "LIMIT can't be negative"),
+            ("SUNIONCARD 0 a", "numkeys should be greater than 0"),
+            ("SUNIONCARD 2 a", "Number of keys can't be greater than number of args"),
+            ("SUNIONCARD 1 a LIMIT x", "LIMIT can't be negative"),
+            ("SDIFFCARD 1 a APPROX", "syntax error"),
+            ("SDIFFCARD 1 a LIMIT", "syntax error"),
         ] {
             assert_eq!(s.run(line), format!("-ERR {error}\r\n"));
         }

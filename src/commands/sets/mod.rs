@@ -12,6 +12,7 @@ pub static COMMANDS: &[&Command] = &[
     &members::SADD,
     &members::SCARD,
     &algebra::SDIFF,
+    &algebra::SDIFFCARD,
     &algebra::SDIFFSTORE,
     &algebra::SINTER,
     &algebra::SINTERCARD,
@@ -25,6 +26,7 @@ pub static COMMANDS: &[&Command] = &[
     &members::SREM,
     &members::SSCAN,
     &algebra::SUNION,
+    &algebra::SUNIONCARD,
     &algebra::SUNIONSTORE,
 ];
 

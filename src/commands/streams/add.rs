@@ -1,6 +1,7 @@
 //! Adding entries, and setting a stream's counters: XADD, XSETID.
 
 use super::cut::{self, Exact, Trimming};
+use super::idmp::Name;
 use super::{INVALID_ID, id, limits};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -54,6 +55,7 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let key = args.at(1);
     let mut trimming = Trimming::default();
     let mut no_create = false;
+    let mut name: Option<Name<'_>> = None;
     let mut at = 2;
     let wanted = loop {
         let Some(word) = args.get(at) else { return Err(CmdError::arity("xadd")) };
@@ -62,6 +64,12 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         }
         if let Some(words) = trimming.take(args, at)? {
             at += words;
+        } else if let Some(given) = Name::take(args, at)? {
+            if name.is_some() {
+                return Err(CmdError::SYNTAX);
+            }
+            at += given.words;
+            name = Some(given);
         } else if args.is(at, "nomkstream") {
             no_create = true;
             at += 1;
@@ -74,6 +82,10 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(CmdError::arity("xadd"));
     }
+    if name.is_some() && wanted.is_some() {
+        return Err(CmdError::text("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+    }
+    let name = name.map(|name| (name.of(pairs), name));
     if matches!(wanted, Some(Written { ms: 0, seq: Seq::Given(0) | Seq::Missing })) {
         return Err(CmdError::text("ERR The ID specified in XADD must be greater than 0-0"));
     }
@@ -93,6 +105,14 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         db.get_or_create::<Stream>(key)?
     };
     let body = &mut **stream;
+    if let Some((text, name)) = &name
+        && let Some(sent) = &mut body.sent
+        && let Some(known) = sent.find(name.producer, text, now_ms)
+    {
+        sent.duplicates += 1;
+        reply.bulk(&known.text());
+        return Ok(Flow::Done);
+    }
     let log = &mut body.log;
     if log.last_id == StreamId::MAX {
         return Err(CmdError::text("ERR The stream has exhausted the last possible ID, unable to add more items"));
@@ -101,6 +121,9 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     log.append(id, pairs, limits).map_err(refused)?;
     let gone = cut.map(|wanted| cut::cut(log, &mut body.groups, wanted, trimming.references.unwrap_or_default()));
     let now = Exact { len: log.len(), first_id: log.first_id };
+    if let Some((text, name)) = &name {
+        body.sent.get_or_insert_default().note(name.producer, text, id, now_ms);
+    }
     drop(stream);
     reply.bulk(&id.text());
     db.changed(key, Class::Stream, "xadd");
@@ -108,7 +131,11 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         db.event(key, Class::Stream, "xtrim");
     }
     if db.env.fx.propagates() {
-        trimming.exact(db, args, &now, Some((at, id)));
+        let left_out = name.as_ref().map_or(0..0, |(_, name)| name.at..name.at + name.words);
+        trimming.exact(db, args, &now, Some((at, id)), left_out);
+        if let Some((text, name)) = &name {
+            db.propagate(&[b"XIDMPRECORD", key, name.producer, text, &id.text()]);
+        }
     }
     db.ready(key, Type::Stream);
     Ok(Flow::Done)

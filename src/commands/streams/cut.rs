@@ -1,5 +1,7 @@
 //! Cutting streams down: XTRIM, and the options that XADD shares with it.
 
+use std::ops::Range;
+
 use super::INVALID_ID;
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -119,8 +121,8 @@ impl Trimming {
         Ok(Some(Cut { keep, approx: self.approx, limit }))
     }
 
-    /// The words to propagate: exact where the options were not, `id` in place of the word at `id_at`.
-    pub fn exact(&self, db: &mut Db<'_>, args: Args<'_>, now: &Exact, id: Option<(usize, StreamId)>) {
+    /// The words to propagate: exact where the options were not, the id in place of the word at its place, some words left out.
+    pub fn exact(&self, db: &mut Db<'_>, args: Args<'_>, now: &Exact, id: Option<(usize, StreamId)>, left_out: Range<usize>) {
         if !db.env.fx.propagates() || (!self.approx && id.is_none()) {
             return;
         }
@@ -135,6 +137,9 @@ impl Trimming {
         let mut words: Vec<&[u8]> = Vec::with_capacity(args.len());
         for (at, word) in args.iter().enumerate() {
             let is_limit = |at: usize| at < end && at > 1 && args.is(at, "limit");
+            if left_out.contains(&at) {
+                continue;
+            }
             words.push(match (&id_text, id) {
                 (Some(text), Some((id_at, _))) if id_at == at => text,
                 _ if self.approx && at == self.threshold_at => threshold,
@@ -212,7 +217,7 @@ fn xtrim(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     drop(stream);
     if gone > 0 {
         db.changed_n(args.at(1), Class::Stream, "xtrim", gone as usize);
-        options.exact(db, args, &now, None);
+        options.exact(db, args, &now, None, 0..0);
     }
     reply.int(gone as i64);
     Ok(Flow::Done)

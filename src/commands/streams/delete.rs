@@ -51,6 +51,23 @@ enum Outcome {
     StillReferenced = 2,
 }
 
+/// The ids behind their number, which stands at `at`: as many as it says, and all of them ids.
+///
+/// # Errors
+/// In upstream's words.
+pub fn counted_ids(args: Args<'_>, at: usize) -> Result<Args<'_>, CmdError> {
+    let count = args.get(at).and_then(parse_i64).filter(|&count| count > 0);
+    let count = count.ok_or(CmdError::text("ERR Number of IDs must be a positive integer"))?;
+    let rest = args.len() - at - 1;
+    let count = usize::try_from(count).ok().filter(|&count| count <= rest);
+    let count = count.ok_or(CmdError::text("ERR The `numids` parameter must match the number of arguments"))?;
+    let ids = args.slice(at + 1, at + 1 + count);
+    for word in ids.iter() {
+        id(word, 0)?;
+    }
+    Ok(ids)
+}
+
 /// The options of the two newer commands: what becomes of references, and the ids.
 struct Options<'a> {
     references: References,
@@ -63,13 +80,9 @@ impl<'a> Options<'a> {
         let mut at = first;
         while at < args.len() {
             if args.is(at, "ids") && ids.is_none() && at + 1 < args.len() {
-                let count = parse_i64(args.at(at + 1)).filter(|&count| count > 0);
-                let count = count.ok_or(CmdError::text("ERR Number of IDs must be a positive integer"))?;
-                let rest = args.len() - at - 2;
-                let count = usize::try_from(count).ok().filter(|&count| count <= rest);
-                let count = count.ok_or(CmdError::text("ERR The `numids` parameter must match the number of arguments"))?;
-                ids = Some(args.slice(at + 2, at + 2 + count));
-                at += 2 + count;
+                let given = counted_ids(args, at + 1)?;
+                at += 2 + given.len();
+                ids = Some(given);
             } else if let Some(given) = References::parse(args.at(at))
                 && references.is_none()
             {
@@ -80,9 +93,6 @@ impl<'a> Options<'a> {
             }
         }
         let ids = ids.ok_or(CmdError::SYNTAX)?;
-        for word in ids.iter() {
-            id(word, 0)?;
-        }
         Ok(Options { references: references.unwrap_or_default(), ids })
     }
 }

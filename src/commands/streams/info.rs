@@ -8,6 +8,7 @@ use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::resp::{Args, Reply};
 use crate::types::Stream;
+use crate::types::stream::idmp::Sent;
 use crate::types::stream::{self, Log, StreamId};
 use crate::util::number::parse_i64;
 
@@ -124,8 +125,12 @@ fn stream(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     }
     let stream = db.get_mut::<Stream>(args.at(2))?.ok_or(CmdError::NO_SUCH_KEY)?;
     let log = &stream.log;
-    reply.map(if full { 9 } else { 10 });
+    let extra = if stream.sent.is_some() { 6 } else { 0 };
+    reply.map(extra + if full { 9 } else { 10 });
     counters(log, reply);
+    if let Some(sent) = &stream.sent {
+        producers(sent, reply);
+    }
     if !full {
         reply.bulk(b"groups");
         reply.count(stream.groups.len());
@@ -165,6 +170,22 @@ fn counters(log: &Log, reply: &mut Reply) {
     reply.int(log.entries_added as i64);
     reply.bulk(b"recorded-first-entry-id");
     reply_id(reply, log.first_id);
+}
+
+/// What is known of entries that may come twice.
+fn producers(sent: &Sent, reply: &mut Reply) {
+    let figures = [
+        ("idmp-duration", sent.duration_s),
+        ("idmp-maxsize", sent.max as u64),
+        ("pids-tracked", sent.producer_count() as u64),
+        ("iids-tracked", sent.iter().count() as u64),
+        ("iids-added", sent.added),
+        ("iids-duplicates", sent.duplicates),
+    ];
+    for (name, figure) in figures {
+        reply.bulk(name.as_bytes());
+        reply.int(figure as i64);
+    }
 }
 
 /// A group, its consumers and what is pending, up to `count` each (0: all).

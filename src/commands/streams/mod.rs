@@ -6,7 +6,9 @@ pub mod claim;
 pub mod cut;
 pub mod delete;
 pub mod group;
+pub mod idmp;
 pub mod info;
+pub mod nack;
 pub mod pending;
 pub mod range;
 pub mod read;
@@ -26,12 +28,15 @@ pub static COMMANDS: &[&Command] = &[
     &delete::XACKDEL,
     &add::XADD,
     &claim::XAUTOCLAIM,
+    &idmp::XCFGSET,
     &claim::XCLAIM,
     &delete::XDEL,
     &delete::XDELEX,
     &group::XGROUP,
+    &idmp::XIDMPRECORD,
     &info::XINFO,
     &range::XLEN,
+    &nack::XNACK,
     &pending::XPENDING,
     &range::XRANGE,
     &read::XREAD,

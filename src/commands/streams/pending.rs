@@ -6,7 +6,7 @@ use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::resp::{Args, Reply};
 use crate::types::Stream;
-use crate::types::stream::{self, StreamId};
+use crate::types::stream::{self, ConsumerNo, StreamId};
 use crate::util::number::parse_i64;
 
 pub static XPENDING: Command = Command::data("XPENDING", xpending)
@@ -105,7 +105,9 @@ fn list(group: &stream::Group, wanted: &Wanted<'_>, now_ms: i64, reply: &mut Rep
     let at = reply.defer();
     let mut shown = 0;
     let mut show = |id: StreamId, pending: stream::Pending| {
-        let idle_ms = now_ms.saturating_sub(pending.delivered_ms).max(0);
+        // What was given back waits for nobody: its time does not count.
+        let given_back = pending.consumer == ConsumerNo::NOBODY;
+        let idle_ms = if given_back { i64::MAX } else { now_ms.saturating_sub(pending.delivered_ms).max(0) };
         if shown as i64 >= wanted.count || id > wanted.end {
             return false;
         }
@@ -115,7 +117,7 @@ fn list(group: &stream::Group, wanted: &Wanted<'_>, now_ms: i64, reply: &mut Rep
         reply.array(4);
         reply_id(reply, id);
         reply.bulk(group.name_of(pending.consumer));
-        reply.int(idle_ms);
+        reply.int(if given_back { -1 } else { idle_ms });
         reply.int(pending.deliveries as i64);
         shown += 1;
         true

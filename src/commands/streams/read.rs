@@ -1,7 +1,8 @@
 //! Reading what is new, and waiting for it: XREAD, XREADGROUP.
 
 use super::{
-    consumer_created, consumer_or_create, id, propagate_claim, propagate_position, reply_entries, reply_entry, reply_id,
+    consumer_created, consumer_or_create, id, propagate_claim, propagate_position, reply_entries, reply_entry, reply_fields,
+    reply_id,
 };
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -10,7 +11,7 @@ use crate::keyspace::Type;
 use crate::resp::reply::Deferred;
 use crate::resp::{Args, OwnedArgs, Reply};
 use crate::types::Stream;
-use crate::types::stream::{self, Body, Pending, StreamId};
+use crate::types::stream::{self, Body, ConsumerNo, Pending, StreamId};
 use crate::util::number::parse_i64;
 
 const STREAMS: Find = Find::Range { last: -1, step: 1, limit: 2 };
@@ -40,6 +41,7 @@ pub static XREADGROUP: Command = Command::data("XREADGROUP", xreadgroup)
         block("group-block", &[string("group"), string("consumer")]).token("GROUP"),
         integer("count").token("COUNT").optional(),
         integer("milliseconds").token("BLOCK").optional(),
+        integer("min-idle-time").token("CLAIM").optional().since("8.4.0"),
         token("noack", "NOACK").optional(),
         block("streams", &[key("key", 0).multiple(), string("id").multiple()]).token("STREAMS"),
     ]);
@@ -51,6 +53,8 @@ struct Options<'a> {
     block_ms: Option<u64>,
     group: Option<(&'a [u8], &'a [u8])>,
     no_ack: bool,
+    /// Entries that have been pending for so long come first.
+    claim_ms: Option<i64>,
     keys: Args<'a>,
     ids: Args<'a>,
 }
@@ -64,7 +68,7 @@ fn timeout(word: &[u8], now_ms: u64) -> Result<u64, CmdError> {
 
 impl<'a> Options<'a> {
     fn parse(args: Args<'a>, for_group: bool, now_ms: u64) -> Result<Options<'a>, CmdError> {
-        let (mut count, mut block_ms, mut group, mut no_ack) = (0, None, None, false);
+        let (mut count, mut block_ms, mut group, mut no_ack, mut claim_ms) = (0, None, None, false, None);
         let mut at = 1;
         loop {
             if at >= args.len() {
@@ -76,6 +80,10 @@ impl<'a> Options<'a> {
                 at += 2;
             } else if args.is(at, "count") && more > 0 {
                 count = parse_i64(args.at(at + 1)).ok_or(CmdError::NOT_AN_INTEGER)?.max(0) as u64;
+                at += 2;
+            } else if args.is(at, "claim") && more > 0 && for_group {
+                let idle_ms = parse_i64(args.at(at + 1)).ok_or(CmdError::NOT_AN_INTEGER)?;
+                claim_ms = Some(if idle_ms < 0 { return Err(CmdError::OUT_OF_RANGE_POSITIVE) } else { idle_ms });
                 at += 2;
             } else if args.is(at, "streams") && more > 0 {
                 break;
@@ -111,7 +119,7 @@ impl<'a> Options<'a> {
             return Err(CmdError::text("ERR Missing GROUP option for XREADGROUP"));
         }
         let half = streams.len() / 2;
-        Ok(Options { count, block_ms, group, no_ack, keys: streams.slice(0, half), ids: streams.from(half) })
+        Ok(Options { count, block_ms, group, no_ack, claim_ms, keys: streams.slice(0, half), ids: streams.from(half) })
     }
 
     /// The wish to wait, or the answer that there is nothing.
@@ -228,13 +236,35 @@ fn xreadgroup(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     db.env.fx.propagate_nothing();
     let mut head = Head::new(reply);
     for (key, after) in options.keys.iter().zip(after) {
-        let read = Reading { key, name, consumer, count: options.count, no_ack: options.no_ack };
+        let read = Reading { key, name, consumer, count: options.count, no_ack: options.no_ack, claim_ms: options.claim_ms };
         match after {
             None => read.new_entries(db, &mut head, reply)?,
             Some(after) => read.history(db, after, &mut head, reply)?,
         }
     }
     if head.finish(reply) { Ok(Flow::Done) } else { options.nothing(None, reply) }
+}
+
+/// What has been pending for so long, longest first, up to `count` (0: all); what is no more is left out.
+fn claimable(group: &stream::Group, log: &stream::Log, now_ms: i64, idle_ms: i64, count: u64) -> Vec<(StreamId, Pending)> {
+    let is_due =
+        |pending: &Pending| pending.consumer == ConsumerNo::NOBODY || now_ms.saturating_sub(pending.delivered_ms) >= idle_ms;
+    let mut due: Vec<_> = group.pending_from(StreamId::MIN).filter(|(_, pending)| is_due(pending)).collect();
+    due.sort_by_key(|(_, pending)| pending.delivered_ms);
+    due.retain(|(id, _)| log.get(*id).is_some());
+    if count != 0 {
+        due.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    due
+}
+
+/// Writes an entry with how long it had been pending, in ms, and how often it had been delivered.
+fn reply_claimed(reply: &mut Reply, entry: stream::Entry<'_>, idle_ms: i64, deliveries: i64) {
+    reply.array(4);
+    reply_id(reply, entry.id);
+    reply_fields(reply, entry.fields);
+    reply.bulk_int(idle_ms);
+    reply.bulk_int(deliveries);
 }
 
 /// What is read of one stream for a group.
@@ -244,6 +274,7 @@ struct Reading<'a> {
     consumer: &'a [u8],
     count: u64,
     no_ack: bool,
+    claim_ms: Option<i64>,
 }
 
 impl Reading<'_> {
@@ -258,6 +289,48 @@ impl Reading<'_> {
         let Some((no, created)) = consumer_or_create(group, self.consumer, now_ms) else { return Ok(()) };
         let mut told = Vec::new();
         let mut advanced = false;
+        if let Some(idle_ms) = self.claim_ms {
+            let claimed = claimable(group, log, now_ms, idle_ms, self.count);
+            if claimed.is_empty() && !has_new {
+                drop(stream);
+                return self.tell(db, created, false, &[]);
+            }
+            head.stream(self.key, reply);
+            let at = reply.defer();
+            let mut written = claimed.len();
+            for (id, old) in claimed {
+                let Some(entry) = log.get(id) else { continue };
+                let idle_ms = if old.consumer == ConsumerNo::NOBODY { 0 } else { now_ms.saturating_sub(old.delivered_ms) };
+                reply_claimed(reply, entry, idle_ms, old.deliveries as i64);
+                let new = Pending { delivered_ms: now_ms, deliveries: old.deliveries.saturating_add(1), consumer: no };
+                group.deliver(id, new);
+                if propagates {
+                    told.push((id, new));
+                }
+            }
+            let room = if self.count == 0 { usize::MAX } else { (self.count as usize).saturating_sub(written) };
+            let start = group.last_id.next().filter(|_| has_new);
+            for entry in start.map(|start| log.range(start, StreamId::MAX, false)).into_iter().flatten().take(room) {
+                let id = entry.id;
+                reply_claimed(reply, entry, 0, 0);
+                written += 1;
+                group.advance(id, log);
+                if !self.no_ack {
+                    let new = Pending { delivered_ms: now_ms, deliveries: 1, consumer: no };
+                    group.deliver(id, new);
+                    if propagates {
+                        told.push((id, new));
+                    }
+                }
+            }
+            if let Some(consumer) = group.consumer_mut(no) {
+                consumer.active_ms = now_ms;
+            }
+            reply.finish_array(at, written);
+            drop(stream);
+            db.env.fx.dirty += 1;
+            return self.tell(db, created, propagates, &told);
+        }
         if has_new && let Some(start) = group.last_id.next() {
             head.stream(self.key, reply);
             let pending = Pending { delivered_ms: now_ms, deliveries: 1, consumer: no };

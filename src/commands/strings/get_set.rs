@@ -1,5 +1,6 @@
 //! GET, and SET with its older spellings.
 
+use super::condition::Condition;
 use super::expiry::{self, Form};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
@@ -48,7 +49,19 @@ pub static SET: Command = Command::data("SET", set)
     .args(&[
         key("key", 0),
         string("value"),
-        oneof("condition", &[token("nx", "NX"), token("xx", "XX")]).since("2.6.12").optional(),
+        oneof(
+            "condition",
+            &[
+                token("nx", "NX"),
+                token("xx", "XX"),
+                string("ifeq-value").token("IFEQ").since("8.4.0"),
+                string("ifne-value").token("IFNE").since("8.4.0"),
+                string("ifdeq-digest").token("IFDEQ").since("8.4.0"),
+                string("ifdne-digest").token("IFDNE").since("8.4.0"),
+            ],
+        )
+        .since("2.6.12")
+        .optional(),
         token("get", "GET").since("6.2.0").optional(),
         oneof("expiration", &expiry::SET_FORMS).optional(),
     ])
@@ -57,14 +70,16 @@ pub static SET: Command = Command::data("SET", set)
         ("6.0.0", "The option `KEEPTTL`."),
         ("6.2.0", "The options `GET`, `EXAT` and `PXAT`."),
         ("7.0.0", "`NX` and `GET` together."),
+        ("8.4.0", "The options `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`."),
     ]);
 
-/// The key, and what SET does with it: it reads only with GET.
+/// The key, and what SET does with it: it reads only with GET, or for a comparison.
 fn set_keys(args: Args<'_>) -> Option<Vec<KeyAt>> {
     let (mut reads, mut at) = (false, 3);
     while at < args.len() {
-        reads |= args.is(at, "GET");
-        at += if Form::at(args, at).is_some() { 2 } else { 1 };
+        let compares = Condition::at(args, at).is_some();
+        reads |= compares || args.is(at, "GET");
+        at += if compares || Form::at(args, at).is_some() { 2 } else { 1 };
     }
     let uses = if reads { Uses::of(&[Use::RW, Use::Access, Use::Update]) } else { Uses::of(&[Use::OW, Use::Update]) };
     (args.len() > 1).then(|| vec![KeyAt { index: 1, uses }])
@@ -72,22 +87,29 @@ fn set_keys(args: Args<'_>) -> Option<Vec<KeyAt>> {
 
 /// SET's options.
 #[derive(Default)]
-struct Options {
+struct Options<'a> {
     only_new: bool,
     only_existing: bool,
+    condition: Option<Condition<'a>>,
     get: bool,
     keep_ttl: bool,
     expiry: Option<(Form, usize)>,
 }
 
-impl Options {
-    fn parse(args: Args<'_>) -> Result<Options, CmdError> {
+impl<'a> Options<'a> {
+    fn parse(args: Args<'a>) -> Result<Options<'a>, CmdError> {
         let mut options = Options::default();
         let mut at = 3;
         while at < args.len() {
-            if args.is(at, "NX") && !options.only_existing {
+            let compares = options.condition.is_some();
+            if let Some(condition) = Condition::at(args, at)
+                && !(compares || options.only_new || options.only_existing)
+            {
+                options.condition = Some(condition);
+                at += 1;
+            } else if args.is(at, "NX") && !options.only_existing && !compares {
                 options.only_new = true;
-            } else if args.is(at, "XX") && !options.only_new {
+            } else if args.is(at, "XX") && !options.only_new && !compares {
                 options.only_existing = true;
             } else if args.is(at, "GET") {
                 options.get = true;
@@ -125,7 +147,11 @@ fn set(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         write_string(db, key, reply)?;
     }
     let conditional = options.only_new || options.only_existing;
-    if conditional && db.exists(key) == options.only_new {
+    let refused = match options.condition {
+        Some(condition) => !condition.holds(db, key)?,
+        None => conditional && db.exists(key) == options.only_new,
+    };
+    if refused {
         if !options.get {
             reply.null();
         }
@@ -139,6 +165,10 @@ fn set(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     }
     if let Some(when) = expiry_ms {
         db.propagate(&[b"SET", key, args.at(2), b"PXAT", when.to_string().as_bytes()]);
+    } else if options.condition.is_some() {
+        // It holds: others need not ask again.
+        let words: [&[u8]; 4] = [b"SET", key, args.at(2), b"KEEPTTL"];
+        db.propagate(&words[..if options.keep_ttl { 4 } else { 3 }]);
     } else if options.get {
         let mut words = vec![&b"SET"[..], key, args.at(2)];
         words.extend(args.from(3).iter().filter(|word| !word.eq_ignore_ascii_case(b"GET")));

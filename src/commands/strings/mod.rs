@@ -1,5 +1,7 @@
 //! Strings: bytes, numbers and counters.
 
+pub mod bounded;
+pub mod condition;
 pub mod counter;
 pub mod expiry;
 pub mod get_set;
@@ -14,6 +16,9 @@ pub static COMMANDS: &[&Command] = &[
     &range::APPEND,
     &counter::DECR,
     &counter::DECRBY,
+    &condition::DELEX,
+    &condition::DELIFEQ,
+    &condition::DIGEST,
     &get_set::GET,
     &replace::GETDEL,
     &replace::GETEX,
@@ -22,9 +27,11 @@ pub static COMMANDS: &[&Command] = &[
     &counter::INCR,
     &counter::INCRBY,
     &counter::INCRBYFLOAT,
+    &bounded::INCREX,
     &lcs::LCS,
     &many::MGET,
     &many::MSET,
+    &many::MSETEX,
     &many::MSETNX,
     &get_set::PSETEX,
     &get_set::SET,

@@ -27,6 +27,8 @@ use crate::server::Server;
 
 /// How long the buffer waits for a sync to end.
 const POSTPONED_MAX_MS: u64 = 2000;
+/// Between two attempts to write what could not be written.
+const RETRY_INTERVAL_MS: u64 = 90;
 /// Between two lines in the log about the same failure.
 const COMPLAINT_INTERVAL_MS: u64 = 30_000;
 /// An emptied buffer larger than this is given back.
@@ -35,7 +37,7 @@ const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 impl Aof {
     /// Writes what the buffer holds. At an error what was written of it is taken back, so that no command is cut off;
     /// if not even that works, what is in the file leaves the buffer.
-    fn write_buffer(&mut self) -> io::Result<()> {
+    fn write_buffer(&mut self, complain: bool) -> io::Result<()> {
         let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
         let mut done = 0;
         let mut failure = None;
@@ -51,7 +53,10 @@ impl Aof {
             }
         }
         if failure.is_some() && done > 0 {
-            log::warn!("Short write while writing to the AOF file: (nwritten={done}, expected={})", self.buf.len());
+            if complain {
+                let expected = self.buf.len();
+                log::warn!("Short write while writing to the AOF file: (nwritten={done}, expected={expected})");
+            }
             match file.truncate(self.file_bytes) {
                 Ok(()) => done = 0,
                 Err(error) => log::warn!(
@@ -114,6 +119,9 @@ impl Server {
     fn flush_aof_now(&mut self, force: bool) {
         let policy = self.env.config.appendfsync;
         let now_ms = self.env.now_ms;
+        if !self.aof.buf.is_empty() && !force && now_ms < self.aof.retry_at_ms {
+            return self.take_back_acknowledgements();
+        }
         if !self.aof.buf.is_empty() {
             let syncing = self.aof.syncer.pending() > 0;
             if policy == AppendFsync::Everysec && syncing && !force {
@@ -132,7 +140,8 @@ impl Server {
                 std::thread::sleep(Duration::from_micros(self.aof.flush_sleep_us));
             }
             let began_ns = self.clock.tick();
-            let written = self.aof.write_buffer();
+            let complain = now_ms.saturating_sub(self.aof.complained_ms) > COMPLAINT_INTERVAL_MS;
+            let written = self.aof.write_buffer(complain);
             let elapsed_ms = (self.clock.tick() - began_ns) / 1_000_000;
             let kind = match (syncing, self.has_child()) {
                 (true, _) => "aof-write-pending-fsync",
@@ -189,6 +198,7 @@ impl Server {
 
     /// The buffer has been written: if that had failed before, it is over.
     fn aof_written(&mut self) {
+        self.aof.retry_at_ms = 0;
         if let Some(Fault::Write(_)) = self.aof.fault {
             log::warn!("AOF write error looks solved. The server can write again.");
             self.aof.fault = None;
@@ -199,6 +209,7 @@ impl Server {
 
     fn aof_write_failed(&mut self, error: &io::Error) {
         let now_ms = self.env.now_ms;
+        self.aof.retry_at_ms = now_ms + RETRY_INTERVAL_MS;
         if now_ms.saturating_sub(self.aof.complained_ms) > COMPLAINT_INTERVAL_MS {
             self.aof.complained_ms = now_ms;
             log::warn!("Error writing to the AOF file: {}", reason(error));

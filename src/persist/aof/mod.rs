@@ -89,6 +89,8 @@ pub struct Aof {
     postponed_since_ms: Option<u64>,
     pub delayed_syncs: u64,
     pub fault: Option<Fault>,
+    /// When the buffer is tried again that could not be written, in unix ms.
+    retry_at_ms: u64,
     /// When a write error was logged last, in unix ms.
     complained_ms: u64,
     /// The second of the last annotation.
@@ -109,6 +111,11 @@ impl Aof {
     /// Bytes that wait to be written.
     pub fn pending_bytes(&self) -> usize {
         self.buf.len()
+    }
+
+    /// What waits to be written.
+    pub fn pending(&self) -> &[u8] {
+        &self.buf
     }
 
     /// What the buffer takes.

@@ -5,7 +5,7 @@ use std::io;
 use super::rewrite::{Writer, elem};
 use crate::resp::request;
 use crate::types::Stream;
-use crate::types::stream::StreamId;
+use crate::types::stream::{ConsumerNo, StreamId};
 
 /// Writes the commands that make this stream under `key`.
 ///
@@ -32,6 +32,15 @@ pub(super) fn write(to: &mut Writer, key: &[u8], stream: &Stream) -> io::Result<
     let added = digits.format(log.entries_added).as_bytes();
     let (last_id, max_deleted_id) = (log.last_id.text(), log.max_deleted_id.text());
     to.command(&[b"XSETID", key, &last_id, b"ENTRIESADDED", added, b"MAXDELETEDID", &max_deleted_id]);
+    if let Some(sent) = &stream.sent {
+        let (mut duration, mut max) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (duration, max) = (duration.format(sent.duration_s).as_bytes(), max.format(sent.max).as_bytes());
+        to.command(&[b"XCFGSET", key, b"IDMP-DURATION", duration, b"IDMP-MAXSIZE", max]);
+        for (producer, name, id) in sent.iter().filter(|(.., id)| log.get(*id).is_some()) {
+            to.command(&[b"XIDMPRECORD", key, producer, name, &id.text()]);
+            to.spill()?;
+        }
+    }
     for (name, group) in stream.groups.iter() {
         let mut digits = itoa::Buffer::new();
         let read = digits.format(group.entries_read.unwrap_or(-1)).as_bytes();
@@ -44,8 +53,12 @@ pub(super) fn write(to: &mut Writer, key: &[u8], stream: &Stream) -> io::Result<
             let (mut time, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
             let time = time.format(pending.delivered_ms).as_bytes();
             let count = count.format(pending.deliveries).as_bytes();
-            let consumer = group.name_of(pending.consumer);
             let id = id.text();
+            if pending.consumer == ConsumerNo::NOBODY {
+                to.command(&[b"XNACK", key, name, b"FAIL", b"IDS", b"1", &id, b"RETRYCOUNT", count, b"FORCE"]);
+                continue;
+            }
+            let consumer = group.name_of(pending.consumer);
             to.command(&[b"XCLAIM", key, name, consumer, b"0", &id, b"TIME", time, b"RETRYCOUNT", count, b"JUSTID", b"FORCE"]);
             to.spill()?;
         }

@@ -141,15 +141,15 @@ impl Syncer {
         if self.sender.is_none() {
             self.start();
         }
-        if let Some(sender) = &self.sender {
-            match sender.send(job) {
+        let job = match &self.sender {
+            None => job,
+            Some(sender) => match sender.send(job) {
                 Ok(()) => return,
-                // The thread is gone: the job is done here.
-                Err(back) => self.shared.run(back.0),
-            }
-        } else {
-            self.shared.run(job);
-        }
+                // The thread is gone.
+                Err(back) => back.0,
+            },
+        };
+        self.shared.run(job);
     }
 
     fn start(&mut self) {

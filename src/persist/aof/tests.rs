@@ -284,9 +284,9 @@ fn damage_is_refused_or_cut_off() {
         &format!("{multi}{multi}"),
         "*2\r\n$5\r\nDEBUG\r\n$8\r\nSEGFAULT\r\n",
     ] {
-        assert_eq!(load(&format!("{set}{rest}{set}"), true).0, false, "{rest}");
+        assert!(!load(&format!("{set}{rest}{set}"), true).0, "{rest}");
     }
-    assert_eq!(load(&format!("#TS:1\r\n{set}#TS:2\r\n"), true).0, true);
+    assert!(load(&format!("#TS:1\r\n{set}#TS:2\r\n"), true).0);
     assert!(load(&format!("{multi}{set}*1\r\n$4\r\nEXEC\r\n"), false).1);
 }
 

@@ -287,6 +287,7 @@ impl Reading {
         }
         let mut hash = Hash::default();
         hash.expect(listpack.len() / WIDTH, 0, 0, &self.hash);
+        let mut before = 0;
         for [field, value, time] in listpack.tuples::<WIDTH>() {
             let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
             let name = field.text(&mut name);
@@ -294,6 +295,12 @@ impl Reading {
                 return Err(DUPLICATE_FIELD);
             }
             let time = time.as_i64().and_then(|time| u64::try_from(time).ok()).ok_or(BAD_TIME)?;
+            // The earliest comes first, and those without a time come last. Nothing here depends on it.
+            let rank = if time == 0 { u64::MAX } else { time };
+            if self.deep && rank < before {
+                return Err(Error::corrupt("Hash listpack with times: out of order"));
+            }
+            before = rank;
             give_time(&mut hash, name, (time > 0).then_some(time))?;
         }
         Ok(Value::Hash(hash))

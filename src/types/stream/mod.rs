@@ -7,6 +7,7 @@
 //! | `nodes` | nodes in order |
 //! | `log` | the entries and their counters |
 //! | `groups` | consumer groups |
+//! | `idmp` | what producers have sent already |
 //! | `parts` | a stream taken apart and put together, for RDB and DUMP |
 //!
 //! A stream is one pointer; log and groups are public fields of what it points to, so that a command can walk the one while it
@@ -14,6 +15,7 @@
 
 pub mod groups;
 pub mod id;
+pub mod idmp;
 pub mod log;
 mod node;
 mod nodes;
@@ -42,6 +44,8 @@ pub struct Stream(Box<Body>);
 pub struct Body {
     pub log: Log,
     pub groups: Groups,
+    /// What producers have sent under a name; nothing until one does.
+    pub sent: Option<Box<idmp::Sent>>,
 }
 
 impl Deref for Stream {
@@ -83,7 +87,8 @@ impl Stream {
 
     /// Heap bytes.
     pub fn mem_bytes(&self) -> usize {
-        size_of::<Body>() + self.log.mem_bytes() + self.groups.mem_bytes()
+        let sent = self.sent.as_ref().map_or(0, |sent| sent.mem_bytes());
+        size_of::<Body>() + self.log.mem_bytes() + self.groups.mem_bytes() + sent
     }
 
     /// Moves a part of what it is made of, beginning with 0; returns where to go on, 0 at the end. What moves past the cursor
