@@ -38,7 +38,7 @@ pub fn argument(out: &mut Vec<u8>, n: f64) {
 /// A number as an integer reply: cut off, and what does not fit is what the machine's conversion makes of it.
 pub fn reply(n: f64) -> i64 {
     // -2^63 <= n < 2^63; NaN is neither.
-    if n >= -9_223_372_036_854_775_808.0 && n < 9_223_372_036_854_775_808.0 { n as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&n) { n as i64 } else { i64::MIN }
 }
 
 #[cfg(test)]

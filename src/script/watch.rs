@@ -89,7 +89,7 @@ impl Shared {
                     interrupter.interrupt();
                 }
             }
-            idle = if count == seen && count % 2 == 0 { idle + 1 } else { 0 };
+            idle = if count == seen && count.is_multiple_of(2) { idle + 1 } else { 0 };
             seen = count;
             if idle >= IDLE_TICKS {
                 self.asleep.store(true, Ordering::SeqCst);

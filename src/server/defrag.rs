@@ -504,7 +504,7 @@ mod tests {
             assert_eq!(s.run(&format!("ZREM zset member:{i}")), ":1\r\n");
             assert_eq!(s.run(&format!("DEL str:{i}")), ":1\r\n");
         }
-        assert_eq!(s.run("PUBLISH c4 x"), ":4\r\n");
+        assert_eq!(s.run("PUBLISH c4 x"), ":3\r\n");
         assert_eq!(s.run("PUBLISH p4 x"), ":5\r\n");
         for id in subscriber {
             s.server.unsubscribe_all(id);

@@ -19,8 +19,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         std::fs::write(&path, b"abc").unwrap();
-        super::begin(&std::fs::File::open(&path).unwrap(), 0, 3);
-        super::begin(&std::fs::File::open(&path).unwrap(), u64::MAX, 1);
+        super::begin(std::fs::File::open(&path).unwrap(), 0, 3);
+        super::begin(std::fs::File::open(&path).unwrap(), u64::MAX, 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
     }
 }

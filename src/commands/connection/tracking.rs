@@ -301,7 +301,7 @@ mod tests {
         s.run("SET k v");
         let message = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n";
         assert_eq!((s.output(reader), s.output(other)), (String::new(), message.into()));
-        assert!(s.run_as(reader, "CLIENT INFO").contains(&format!("flags=t db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0")));
+        assert!(s.run_as(reader, "CLIENT INFO").contains("flags=t db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0"));
         assert!(s.run_as(reader, "CLIENT INFO").contains(&format!(" redir={} ", other.id)));
         s.server.close_client(other);
         s.run_as(reader, "HELLO 3");

@@ -221,6 +221,7 @@ fn replies_that_stand_for_unsafe_changes_become_errors() {
     assert_eq!(session.run("GET k"), "$1\r\nv\r\n");
     assert!(session.run("INFO persistence").contains("aof_last_write_status:err"));
     disk.fail_at(None);
+    session.advance_ms(1000);
     session.server.look_after_aof();
     assert_eq!(session.run("SET k w"), "+OK\r\n");
     assert!(session.run("INFO persistence").contains("aof_last_write_status:ok"));

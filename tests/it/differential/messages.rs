@@ -222,7 +222,7 @@ fn messages() {
             let (at, step) = (rng.usize(..CLIENTS), step(&mut rng));
             done.push(match &step {
                 Step::Requests(all) => {
-                    let bytes = |arg: &String| arg[..arg.len().min(50)].as_bytes().to_vec();
+                    let bytes = |arg: &String| arg.as_bytes()[..arg.len().min(50)].to_vec();
                     let lines = all.iter().map(|args| show(&args.iter().map(bytes).collect::<Vec<_>>()));
                     format!("  {at}> {}", lines.collect::<Vec<_>>().join(" | "))
                 }
