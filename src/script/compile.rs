@@ -14,9 +14,8 @@ impl Code {
 
 /// Compiles a text.
 ///
-/// `KEYS` and `ARGV` change from run to run: they must be nil when code is loaded ([`super::engine::Engine::load`]), for globals are looked up
-/// then, once and for all if they are there. `tostring` is not a builtin here: it prints
-/// numbers as 5.1 did.
+/// `KEYS` and `ARGV` change from run to run: they must be nil when code is loaded ([`super::engine::Engine::load`]), for globals
+/// are looked up then, once and for all if they are there. `tostring` is not a builtin here: it prints numbers as 5.1 did.
 ///
 /// # Errors
 /// What is wrong, behind `:line:`.
