@@ -82,10 +82,10 @@ fn pack_number(out: &mut Vec<u8>, n: f64) {
 fn pack_integer(out: &mut Vec<u8>, n: i64) {
     let (mark, width) = match n {
         -32..=127 => return out.push(n as u8),
-        0..=0xff => (0xcc, 1),
-        0..=0xffff => (0xcd, 2),
-        0..=0xffff_ffff => (0xce, 4),
-        0.. => (0xcf, 8),
+        0x80..=0xff => (0xcc, 1),
+        0x100..=0xffff => (0xcd, 2),
+        0x1_0000..=0xffff_ffff => (0xce, 4),
+        0x1_0000_0000.. => (0xcf, 8),
         -0x80..-32 => (0xd0, 1),
         -0x8000..-0x80 => (0xd1, 2),
         -0x8000_0000..-0x8000 => (0xd2, 4),
