@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 pub const REDOUBT: &str = env!("CARGO_PKG_VERSION");
 
 /// The Redis version whose behaviour is served: what clients see as `redis_version`.
-pub const REDIS: &str = "7.2.4";
+pub const REDIS: &str = "8.0.0";
 
 /// [`REDIS`] as one number, a byte each for major, minor and patch.
-pub const REDIS_NUMBER: u32 = 0x0007_0204;
+pub const REDIS_NUMBER: u32 = 0x0008_0000;
 
 /// Commit and dirty flag in upstream's shape; packaged builds of upstream show the same zeros.
 pub const GIT_SHA1: &str = "00000000";
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn the_line_has_upstreams_shape() {
         let line = line("Redis server");
-        assert!(line.starts_with("Redis server v=7.2.4 sha=00000000:0 malloc=jemalloc-"), "{line}");
+        assert!(line.starts_with("Redis server v=8.0.0 sha=00000000:0 malloc=jemalloc-"), "{line}");
         assert_eq!(BUILD_ID.len(), 16);
     }
 }
