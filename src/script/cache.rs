@@ -13,9 +13,13 @@ use sha1::{Digest, Sha1};
 
 use super::shebang::ScriptFlags;
 use super::vm::Ref;
+use crate::sys::defrag::Mover;
 
 /// Most scripts kept of those that came by EVAL.
 pub const EVAL_SCRIPTS_MAX: usize = 500;
+
+/// Scripts that one call of [`Cache::defrag`] moves.
+const DEFRAG_SCRIPTS: usize = 64;
 
 /// What names a script: the SHA1 of its text.
 pub type Digest20 = [u8; 20];
@@ -74,6 +78,14 @@ impl Cache {
 
     pub fn is_empty(&self) -> bool {
         self.scripts.is_empty()
+    }
+
+    /// Moves the texts of some scripts from the `index`th on; returns the number to go on from, 0 at the end. Scripts that come or
+    /// go in between shift them.
+    pub fn defrag(&mut self, index: usize, mover: &mut Mover) -> usize {
+        let some = self.scripts.values_mut().skip(index).take(DEFRAG_SCRIPTS);
+        let moved = some.map(|script| mover.slice(&mut script.body)).count();
+        if moved == DEFRAG_SCRIPTS { index + moved } else { 0 }
     }
 
     /// The script of that digest.

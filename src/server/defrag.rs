@@ -10,6 +10,7 @@
 //!             index of expiries, leaf by leaf
 //! database 1: …
 //! subscriptions: some names at a time
+//! scripts, some texts at a time
 //! the slow log, entry by entry
 //! ```
 //!
@@ -51,7 +52,8 @@ enum Stage {
     Expiries,
     /// Those of elements.
     ElemExpiries,
-    /// Last of all; `db` is beyond the last database.
+    /// These, beyond the last database.
+    Scripts,
     SlowLog,
 }
 
@@ -308,6 +310,12 @@ impl Server {
             (Stage::Keys, Some(data)) => self.defrag.keys_step(data, max_fields),
             (Stage::Values, Some(data)) => self.defrag.values_step(data),
             (Stage::Expiries | Stage::ElemExpiries, Some(data)) => self.defrag.expiries_step(data),
+            (Stage::Scripts, _) => {
+                self.defrag.place.cursor = self.scripts.cache.defrag(cursor as usize, &mut self.defrag.mover) as u64;
+                if self.defrag.place.cursor == 0 {
+                    self.defrag.place.stage = Stage::SlowLog;
+                }
+            }
             (Stage::SlowLog, _) => {
                 self.defrag.place.cursor = self.slowlog.defrag(cursor as usize, &mut self.defrag.mover) as u64;
                 if self.defrag.place.cursor == 0 {
@@ -317,7 +325,7 @@ impl Server {
             (_, None) => {
                 self.defrag.place.cursor = self.defrag_subscriptions(cursor, max_fields);
                 if self.defrag.place.cursor == 0 {
-                    self.defrag.place.stage = Stage::SlowLog;
+                    self.defrag.place.stage = Stage::Scripts;
                 }
             }
         }
@@ -449,6 +457,10 @@ mod tests {
                 s.run(&format!("XREADGROUP GROUP g{group} c{consumer} COUNT 700 STREAMS stream >"));
             }
         }
+        for i in 0..200 {
+            s.run(&format!("SCRIPT LOAD 'return {i}'"));
+        }
+        let script = s.run("SCRIPT LOAD 'return ARGV[1]'").lines().nth(1).unwrap().to_owned();
         s.run("CONFIG SET slowlog-log-slower-than 0");
         s.run("ECHO x");
         let mut subscriber = Vec::new();
@@ -504,6 +516,7 @@ mod tests {
             assert_eq!(s.run(&format!("ZREM zset member:{i}")), ":1\r\n");
             assert_eq!(s.run(&format!("DEL str:{i}")), ":1\r\n");
         }
+        assert_eq!(s.run(&format!("EVALSHA {script} 0 x")), "$1\r\nx\r\n");
         assert_eq!(s.run("PUBLISH c4 x"), ":3\r\n");
         assert_eq!(s.run("PUBLISH p4 x"), ":5\r\n");
         for id in subscriber {
