@@ -98,6 +98,7 @@ fn set_interrupt(callbacks: *mut ffi::lua_Callbacks, on: bool) {
     if callbacks.is_null() {
         return;
     }
+    // SAFETY: only Luau calls the hook, with a living state.
     let hook: Option<unsafe extern "C-unwind" fn(*mut ffi::lua_State, c_int)> = if on { Some(on_interrupt) } else { None };
     // SAFETY: the pointer is that of a living interpreter: other threads have it from under the lock that clears it before the
     // interpreter goes. Luau documents this one field as safe to set from any thread. The write is one aligned word.

@@ -498,7 +498,8 @@ impl Server {
         self.net.current = Some(id);
         let mut reply = std::mem::take(&mut client.reply);
         client.reply.resp3 = reply.resp3;
-        reply.limit_bytes = limit_bytes;
+        // What has been sent already lies in front of what is pending, and does not count.
+        reply.limit_bytes = if limit_bytes == 0 { 0 } else { limit_bytes.saturating_add(client.sent as u64) };
         if reply.buf.capacity() == 0 {
             reply.buf = self.net.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(16 * 1024));
         }

@@ -103,8 +103,10 @@ fn bitpos(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         1 => true,
         _ => return Err(CmdError::text("ERR The bit argument must be 1 or 0.")),
     };
+    // A miss is noted before the range is looked at.
+    let found = db.get_string(args.at(1));
     let asked = Asked::parse(args.from(3), false)?;
-    let Some(bytes) = db.get_string(args.at(1))? else {
+    let Some(bytes) = found? else {
         // A missing key is zeros without an end.
         reply.int(if value { -1 } else { 0 });
         return Ok(Flow::Done);

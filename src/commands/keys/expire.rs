@@ -110,7 +110,11 @@ impl Conditions {
                 () if words.is(at, "XX") => &mut given.xx,
                 () if words.is(at, "GT") => &mut given.gt,
                 () if words.is(at, "LT") => &mut given.lt,
-                () => return Err(CmdError::new([b"ERR Unsupported option ", word].concat())),
+                () => {
+                    return Err(CmdError::new(
+                        [b"ERR Unsupported option ", word.split(|&byte| byte == 0).next().unwrap_or_default()].concat(),
+                    ));
+                }
             };
             *which = true;
         }

@@ -12,7 +12,8 @@ use crate::types::stream::{self, StreamId};
 use crate::util::number::parse_i64;
 
 const NO_KEY: CmdError = CmdError::text(
-    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.",
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to \
+        create an empty stream automatically.",
 );
 
 pub static XGROUP: Command = Command::container("XGROUP", &[&CREATE, &CREATECONSUMER, &DELCONSUMER, &DESTROY, &HELP, &SETID])

@@ -32,7 +32,11 @@ pub static XREAD: Command = Command::data("XREAD", xread)
 pub static XREADGROUP: Command = Command::data("XREADGROUP", xreadgroup)
     .summary("Reads for a consumer of a group: new entries, which become pending, or again those that are.")
     .since("5.0.0")
-    .complexity("For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.")
+    .complexity(
+        "For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. \
+        always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP \
+        blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.",
+    )
     .group(Group::Stream)
     .arity(-7)
     .flags(&[Write, Blocking, MovableKeys])
@@ -221,12 +225,16 @@ fn xreadgroup(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         after.push(match word {
             b"$" => {
                 return Err(CmdError::text(
-                    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+                    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
+                        consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
+                        return an empty result set.",
                 ));
             }
             b"+" => {
                 return Err(CmdError::text(
-                    "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.",
+                    "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this \
+                        consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just \
+                        return an empty result set.",
                 ));
             }
             b">" => None,

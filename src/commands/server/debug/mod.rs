@@ -1,7 +1,8 @@
 //! DEBUG: a look inside, and switches, for tests.
 //!
 //! [`TABLE`] names every subcommand with how many arguments it takes. [`object`] looks at keys, [`digest`] hashes them,
-//! [`mod@reload`] writes a snapshot and reads it back, [`protocol`] answers with every type of reply, [`switches`] turns things off and on, [`death`] ends the process.
+//! [`mod@reload`] writes a snapshot and reads it back, [`protocol`] answers with every type of reply, [`switches`] turns
+//! things off and on, [`death`] ends the process.
 
 mod death;
 mod digest;
