@@ -253,7 +253,8 @@ impl Generator {
             },
             "geo" => return args.push(self.key('g')),
             "bit" => match self.rng.u32(..20) {
-                0 => return args.push(self.edge()),
+                // Whatever makes no string of half a gigabyte.
+                0 => return args.push(self.small_edge()),
                 1 => "4294967295000".to_string(),
                 2 => self.rng.i64(0..70_000).to_string(),
                 _ => self.rng.i64(0..300).to_string(),

@@ -215,7 +215,7 @@ pub const HLL: &[Rule] = &[
     (OLD, 1, "PFDEBUG (DECODE|ENCODING|x) <hll>"),
     (OLD, 1, "PFDEBUG TODENSE p1"),
     (OLD, 1, "(PFADD|PFCOUNT|PFMERGE) <any>+"),
-    (OLD, 1, "SETRANGE p2 <offset> <val>"),
+    (OLD, 1, "SETRANGE p2 0 <val>"),
     (OLD, 1, "DEL <hll>"),
 ];
 
