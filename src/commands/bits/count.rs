@@ -70,11 +70,13 @@ pub static BITCOUNT: Command = Command::data("BITCOUNT", bitcount)
     .history(&[("7.0.0", "Added the `BYTE|BIT` option.")]);
 
 fn bitcount(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    // A miss is noted before the range is looked at.
+    let found = db.get_string(args.at(1));
     if args.len() == 3 {
         return Err(CmdError::SYNTAX);
     }
     let asked = Asked::parse(args.from(2), true)?;
-    let count = match db.get_string(args.at(1))? {
+    let count = match found? {
         Some(bytes) => bits::count_range(&bytes, asked.of(bytes.len())),
         None => 0,
     };

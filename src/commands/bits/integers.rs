@@ -63,6 +63,11 @@ impl Width {
     pub fn fit(self, value: i64, overflow: Overflow) -> Option<i64> {
         // An unsigned field takes a negative number for the big one that has the same bits.
         let value = if self.signed { i128::from(value) } else { i128::from(value as u64) };
+        // Upstream takes a number for too big when its distance from the biggest is beyond 63 bits, on either side.
+        let (_, max) = self.range();
+        if self.signed && max - value > i128::from(i64::MAX) && self.bits < 64 && matches!(overflow, Overflow::Saturate) {
+            return Some(max as i64);
+        }
         self.settle(value, overflow)
     }
 
