@@ -34,11 +34,7 @@ fn dump(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     Ok(Flow::Done)
 }
 
-const RESTORE_COMPLEXITY: &str = "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, \
-    where N is the number of Redis objects \
-     composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is \
-     small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted \
-     sets is O(log(N)).";
+const RESTORE_COMPLEXITY: &str = "O(N*M) for N elements of average size M, and O(log(N)) more each in a sorted set.";
 
 pub static RESTORE: Command = Command::data("RESTORE", restore)
     .summary("Creates a key with the value that a message of DUMP holds.")

@@ -180,10 +180,7 @@ pub fn cut(log: &mut Log, groups: &mut Groups, cut: Cut, references: References)
 pub static XTRIM: Command = Command::data("XTRIM", xtrim)
     .summary("Removes entries from the beginning of a stream.")
     .since("5.0.0")
-    .complexity(
-        "O(N), with N being the number of evicted entries. Constant times are very small however, since entries \
-        are organized in macro nodes containing multiple entries that can be released with a single deallocation.",
-    )
+    .complexity("O(N) for N entries that go; cheap, for most go by whole nodes.")
     .group(Group::Stream)
     .arity(-4)
     .flags(&[Write])

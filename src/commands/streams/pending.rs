@@ -12,12 +12,7 @@ use crate::util::number::parse_i64;
 pub static XPENDING: Command = Command::data("XPENDING", xpending)
     .summary("Tells what is pending in a consumer group: in sum, or entry by entry.")
     .since("5.0.0")
-    .complexity(
-        "O(N) with N being the number of elements returned, so asking for a small fixed number of entries per \
-        call is O(1). O(M), where M is the total number of entries scanned when used with the IDLE filter. When the \
-        command returns just the summary and the list of consumers is small, it runs in O(1) time; otherwise, an \
-        additional O(N) time for iterating every consumer.",
-    )
+    .complexity("O(N) for N entries returned, O(M) for M entries looked at with IDLE; the summary O(N) for N consumers.")
     .group(Group::Stream)
     .arity(-3)
     .flags(&[ReadOnly])

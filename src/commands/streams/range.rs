@@ -9,8 +9,7 @@ use crate::types::Stream;
 use crate::util::number::parse_i64;
 
 const READ: &[Keys] = &[Keys::one(1).does(&[Use::RO, Use::Access])];
-const RANGE_COST: &str = "O(N) with N being the number of elements being returned. If N is constant (e.g. always asking \
-    for the first 10 elements with COUNT), you can consider it O(1).";
+const RANGE_COST: &str = "O(N) for N entries returned.";
 
 pub static XLEN: Command = Command::data("XLEN", xlen)
     .summary("Counts the entries of a stream.")
@@ -45,10 +44,7 @@ fn xrange(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
 pub static XREVRANGE: Command = Command::data("XREVRANGE", xrevrange)
     .summary("Reads the entries between two ids, from the highest down.")
     .since("5.0.0")
-    .complexity(
-        "O(N) with N being the number of elements returned. If N is constant (e.g. always asking for the first 10 \
-        elements with COUNT), you can consider it O(1).",
-    )
+    .complexity("O(N) for N entries returned.")
     .group(Group::Stream)
     .arity(-4)
     .flags(&[ReadOnly])

@@ -32,11 +32,7 @@ pub static XREAD: Command = Command::data("XREAD", xread)
 pub static XREADGROUP: Command = Command::data("XREADGROUP", xreadgroup)
     .summary("Reads for a consumer of a group: new entries, which become pending, or again those that are.")
     .since("5.0.0")
-    .complexity(
-        "For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. \
-        always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP \
-        blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.",
-    )
+    .complexity("O(M) per stream for M entries returned; XADD pays O(N) for N clients that wait.")
     .group(Group::Stream)
     .arity(-7)
     .flags(&[Write, Blocking, MovableKeys])
