@@ -60,6 +60,7 @@ static CREATE: Command = Command::data("CREATE", create)
     .history(&[("7.0.0", "How many entries the group has read can be given.")]);
 
 fn create(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    const WORDS_MAX: usize = 8;
     let (key, name) = (args.at(2), args.at(3));
     let (mut make, mut read) = (false, None);
     let mut at = 5;
@@ -73,6 +74,9 @@ fn create(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         } else {
             return Err(wrong_subcommand(args));
         }
+    }
+    if args.len() > WORDS_MAX {
+        return Err(wrong_subcommand(args));
     }
     let there = db.get_mut::<Stream>(key)?.is_some();
     if !there && !make {
@@ -107,6 +111,7 @@ static SETID: Command = Command::data("SETID", setid)
     .history(&[("7.0.0", "How many entries the group has read can be given.")]);
 
 fn setid(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
+    const WORDS_MAX: usize = 7;
     let (key, name) = (args.at(2), args.at(3));
     let mut read = None;
     let mut at = 5;
@@ -116,6 +121,9 @@ fn setid(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         }
         read = entries_read(args.at(at + 1))?;
         at += 2;
+    }
+    if args.len() > WORDS_MAX {
+        return Err(wrong_subcommand(args));
     }
     let mut stream = db.get_mut::<Stream>(key)?.ok_or(NO_KEY)?;
     let last_id = stream.log.last_id;

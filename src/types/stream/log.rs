@@ -216,7 +216,8 @@ impl Log {
             }
             let whole = match cut.keep {
                 Keep::Newest(_) => live <= excess,
-                Keep::From(id) => node.entries().rev().find(|raw| !raw.is_deleted).is_none_or(|last| last.id < id),
+                // One that was deleted still says how far the node goes.
+                Keep::From(id) => node.entries().next_back().is_none_or(|last| last.id < id),
             };
             if whole && each.is_none() {
                 here = self.nodes.remove(at);

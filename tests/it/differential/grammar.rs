@@ -216,9 +216,11 @@ pub const HLL: &[Rule] = &[
     (OLD, 1, "PFDEBUG TODENSE p1"),
     (OLD, 1, "(PFADD|PFCOUNT|PFMERGE) <any>+"),
     (OLD, 1, "SETRANGE p2 0 <val>"),
-    // Damage to the registers, which may or may not be in the way of an element.
-    (OLD, 2, "SETRANGE p2 (16|17|18|19|20|25|30) (a|~|0|é|ab|<val>)"),
-    (OLD, 1, "APPEND p2 (a|0|é|~~)"),
+    // Registers that are too many or too few, which may or may not be in the way of an element. No run is cut short: what
+    // upstream takes for its end then lies behind the string.
+    (OLD, 1, "SETRANGE p2 (200|210) (000000|éééé)"),
+    (OLD, 1, "SETRANGE p2 16 00"),
+    (OLD, 1, "APPEND p2 (0|é)"),
     (OLD, 3, "PFADD p2 <elem>"),
     (OLD, 1, "DEL <hll>"),
 ];
