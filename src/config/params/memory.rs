@@ -45,4 +45,6 @@ pub(super) static PARAMS: &[Param] = &[
     memory("hll-sparse-max-bytes", field!(hll_sparse_max_bytes), 0, BYTES_MAX, "3000").hook(Hook::Encodings),
     memory("stream-node-max-bytes", field!(stream_node_max_bytes), 0, BYTES_MAX, "4kb").hook(Hook::Encodings),
     int("stream-node-max-entries", field!(stream_node_max_entries), 0, i64::MAX, "100").hook(Hook::Encodings),
+    int("stream-idmp-duration", field!(stream_idmp_duration_s), 1, 86_400, "100"),
+    int("stream-idmp-maxsize", field!(stream_idmp_maxsize), 1, 10_000, "100"),
 ];
