@@ -13,6 +13,7 @@ pub mod save;
 pub mod shutdown;
 pub mod slowlog;
 pub mod time;
+pub mod wait;
 
 use crate::dispatch::command::Command;
 
@@ -32,5 +33,6 @@ pub static COMMANDS: &[&Command] = &[
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,
+    &wait::WAIT,
     &aof::WAITAOF,
 ];
