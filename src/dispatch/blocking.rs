@@ -35,6 +35,8 @@ pub enum Until {
     /// The append only file is safe up to `end`, if that is asked for, and so many replicas have got as far: the answer
     /// is who has.
     Logged { end: u64, local: bool, replicas: u64 },
+    /// Replicas have acknowledged what the client has changed: the answer is how many. There are none.
+    Replicated,
 }
 
 /// A handler's wish to wait.
@@ -244,6 +246,7 @@ impl Server {
                 self.blocked.logging.push_back(id);
                 self.aof.syncer.set_awaited(true);
             }
+            Until::Replicated => {}
         }
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, id));
@@ -293,6 +296,7 @@ impl Server {
                 self.blocked.logging.retain(|waiter| *waiter != id);
                 self.aof.syncer.set_awaited(!self.blocked.logging.is_empty());
             }
+            Until::Replicated => {}
         }
         if waiting.deadline_ms != 0 {
             self.blocked.deadlines.remove(&(waiting.deadline_ms, id));
@@ -330,6 +334,7 @@ impl Server {
         let waiting = self.unblock_with(id, |reply| match (error, until) {
             (Some(error), _) => reply.error(&error.0),
             (None, Until::Logged { .. }) => logged(reply, is_safe),
+            (None, Until::Replicated) => reply.int(0),
             (None, _) => reply.null_array(),
         });
         if let Some(waiting) = waiting {

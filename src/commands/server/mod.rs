@@ -9,10 +9,12 @@ pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod monitor;
+pub mod role;
 pub mod save;
 pub mod shutdown;
 pub mod slowlog;
 pub mod time;
+pub mod wait;
 
 use crate::dispatch::command::Command;
 
@@ -26,11 +28,13 @@ pub static COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &monitor::MONITOR,
+    &role::ROLE,
     &save::BGSAVE,
     &save::LASTSAVE,
     &save::SAVE,
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,
+    &wait::WAIT,
     &aof::WAITAOF,
 ];
