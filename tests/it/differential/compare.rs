@@ -70,7 +70,7 @@ fn near(one: &Value, other: &Value, by: i64) -> bool {
 }
 
 /// Whether two descriptions of streams differ only in when something happened, by a little, and in the nodes of what is one
-/// kind of tree there and another here.
+/// kind of tree there and another here, and some of which upstream keeps when all in them has been deleted and trimmed.
 fn same_but_for_times(oracle: &Value, subject: &Value) -> bool {
     const TIMES: [&str; 6] = ["idle", "inactive", "seen-time", "active-time", "radix-tree-nodes", "radix-tree-keys"];
     let close = |one: &Value, other: &Value| one == other || near(one, other, 3000);
