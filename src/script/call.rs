@@ -155,7 +155,8 @@ impl Server {
         let muted = replicate != REPLICATE_ALL && self.env.fx.propagates();
         self.env.fx.interest.set(Interest::PROPAGATE, self.env.fx.propagates() && !muted);
         // Whoever touches means it.
-        let no_touch = std::mem::replace(&mut self.env.no_touch, self.env.no_touch && cmd.spec.name != "TOUCH");
+        let no_touch = self.env.no_touch;
+        self.env.no_touch &= cmd.spec.name != "TOUCH";
         self.call(id, cmd, args, reply, Origin::Script);
         self.env.no_touch = no_touch;
         if muted {
