@@ -53,8 +53,16 @@ fn kill_again_and_again(policy: &str, rounds: u64) {
         let server = on(folder.path(), &["--appendfsync", policy, "--aof-use-rdb-preamble", preamble]);
         let mut client = server.client();
         for (writer, done) in done.iter().enumerate() {
-            let number =
-                |client: &mut Client, name: &str| client.run(&format!("GET {name}{writer}")).text().parse().unwrap_or(0i64);
+            let number = |client: &mut Client, name: &str| {
+                loop {
+                    let value = client.run(&format!("GET {name}{writer}"));
+                    if !value.is_error() {
+                        return value.text().parse().unwrap_or(0i64);
+                    }
+                    assert!(value.text().starts_with("LOADING"), "round {round}: {value:?}");
+                    thread::sleep(Duration::from_millis(1));
+                }
+            };
             let (counted, acknowledged) = (number(&mut client, "c"), done.load(Ordering::SeqCst));
             if policy == "always" {
                 let in_flight = acknowledged + 1;
