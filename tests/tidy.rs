@@ -10,7 +10,7 @@ const LINES_MAX: usize = 700;
 const COLUMNS_MAX: usize = 140;
 
 /// Files that are longer than they should be, and how long they may be at most. Numbers here only shrink.
-const LONG: &[(&str, usize)] = &[("src/script/vm.rs", 812), ("src/script/lib/cjson.rs", 709)];
+const LONG: &[(&str, usize)] = &[];
 
 /// Where a lower room names a higher one after all: what the path begins with, what the line holds, and why.
 const UPWARD: &[(&str, &str, &str)] = &[

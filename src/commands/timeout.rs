@@ -1,7 +1,8 @@
-//! How long a blocking command waits: the timeout argument, in seconds with a fraction.
+//! How long a blocking command waits: the timeout argument, in seconds with a fraction or, for WAIT and its like, in ms.
 
 use crate::dispatch::CmdError;
 use crate::util::long_double::LongDouble;
+use crate::util::number::parse_i64;
 
 /// The timeout in ms; 0 means for ever.
 ///
@@ -15,6 +16,19 @@ pub fn parse(word: &[u8], now_ms: u64) -> Result<u64, CmdError> {
     };
     let ms = u64::try_from(ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
     if ms > i64::MAX as u64 - now_ms { Err(TOO_FAR) } else { Ok(ms) }
+}
+
+/// The timeout in ms where it is given as that; 0 means for ever.
+///
+/// # Errors
+/// In upstream's words: not a whole number, negative, or further away than time can be counted.
+pub fn parse_ms(word: &[u8], now_ms: u64) -> Result<u64, CmdError> {
+    let ms = parse_i64(word).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+    let ms = u64::try_from(ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
+    match now_ms.checked_add(ms) {
+        Some(at_ms) if i64::try_from(at_ms).is_ok() => Ok(ms),
+        _ => Err(CmdError::text("ERR timeout is out of range")),
+    }
 }
 
 #[cfg(test)]

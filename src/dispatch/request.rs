@@ -181,9 +181,13 @@ impl Server {
     /// Answers a request that was refused, and lets a transaction know.
     fn refuse(&mut self, id: ClientId, cmd: Option<&Cmd>, error: &CmdError, reply: &mut Reply) {
         let exec = cmd.is_some_and(|cmd| cmd.spec.name == "EXEC" && cmd.parent.is_none());
-        let error = match error.0.strip_prefix(b"ERR ") {
-            Some(why) if exec => &CmdError::new([&b"EXECABORT Transaction discarded because of: "[..], why].concat()),
-            _ => error,
+        let aborted;
+        let error = if exec {
+            let why = error.0.strip_prefix(b"ERR ").unwrap_or(&error.0);
+            aborted = CmdError::new([&b"EXECABORT Transaction discarded because of: "[..], why].concat());
+            &aborted
+        } else {
+            error
         };
         reply.error(&error.0);
         self.stats.error(error.code());

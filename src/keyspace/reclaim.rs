@@ -1,7 +1,7 @@
 //! Freeing big values where it disturbs nobody: a background thread that drops what it is sent.
 //!
 //! The reactor hands over ownership through a channel and goes on; nothing else is shared but two counters. The
-//! thread starts with the first value and ends with the sender. Whoever must know when his memory is free takes a
+//! thread starts with the first value, or before, and ends with the sender. Whoever must know when his memory is free takes a
 //! [`Ticket`] and is woken. What always holds: every value sent is dropped, in order, and `pending` counts those that
 //! are not dropped yet.
 
@@ -126,11 +126,23 @@ impl Reclaim {
     fn send(&mut self, job: Job, objects: u64) {
         self.jobs_sent += 1;
         self.counters.pending.fetch_add(objects, Ordering::Relaxed);
+        // Without a thread the channel gives the job back, and it is dropped here.
+        if self.started().send(job).is_err() {
+            self.counters.job_done(objects);
+        }
+    }
+
+    /// Starts the thread before there is anything to do.
+    pub fn start(&mut self) {
+        self.started();
+    }
+
+    fn started(&mut self) -> &Sender<Job> {
         let counters = &self.counters;
-        let sender = self.sender.get_or_insert_with(|| {
+        self.sender.get_or_insert_with(|| {
             let (sender, receiver) = channel::<Job>();
             let counters = Arc::clone(counters);
-            let spawned = threads::spawn("bio_lazy_free", c"bioProcessBackgroundJobs", move |books| {
+            let spawned = threads::spawn("bio_lazy_free", threads::BACKGROUND, move |books| {
                 for job in receiver {
                     let objects = match job {
                         Job::Value(value) => {
@@ -156,11 +168,7 @@ impl Reclaim {
                 log::warn!("Can't start the lazy free thread, values are freed in place: {error}");
             }
             sender
-        });
-        // Without a thread the channel gives the job back, and it is dropped here.
-        if sender.send(job).is_err() {
-            self.counters.job_done(objects);
-        }
+        })
     }
 }
 

@@ -43,6 +43,8 @@ impl Server {
         };
         self.env.reclaim.on_progress(wake());
         self.aof.syncer.on_progress(wake());
+        self.env.reclaim.start();
+        self.aof.syncer.start();
         let mut events = Events::with_capacity(EVENTS);
         let mut turn = Turn::default();
         self.process.startup_memory_bytes = self.memory.meter.used() as u64;

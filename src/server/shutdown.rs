@@ -96,6 +96,8 @@ impl Server {
                 let _ = std::fs::remove_file(path);
             }
         }
+        // Who sees an old connection end finds no new one.
+        self.net.listeners.clear();
         log::warn!("Redis is now ready to exit, bye bye...");
     }
 }

@@ -25,6 +25,9 @@ const FRAMES: usize = 64;
 const STACK_SIGNAL: Signal = Signal::SIGUSR2;
 const FREE: i32 = 0;
 
+/// The purpose of the threads that take work off the reactor, as tools know it from upstream's crash reports.
+pub const BACKGROUND: &CStr = c"bioProcessBackgroundJobs";
+
 type Frames = [*mut libc::c_void; FRAMES];
 
 struct Slot {

@@ -1,5 +1,6 @@
 //! The append only file at a client's command: BGREWRITEAOF, and WAITAOF, which waits until it is safe.
 
+use crate::commands::timeout;
 use crate::dispatch::blocking::{NO_LOG, logged};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::*;
@@ -47,7 +48,6 @@ pub static WAITAOF: Command = Command::server("WAITAOF", waitaof)
     .tips(&["request_policy:all_shards", "response_policy:agg_min"]);
 
 fn waitaof(ctx: &mut Ctx<'_>) -> CmdResult {
-    const TIMEOUT: CmdError = CmdError::text("ERR timeout is not an integer or out of range");
     let number_at = |at| number::parse_i64(ctx.args.at(at)).ok_or(CmdError::NOT_AN_INTEGER);
     let local = match number_at(1)? {
         0 => false,
@@ -55,12 +55,8 @@ fn waitaof(ctx: &mut Ctx<'_>) -> CmdResult {
         _ => return Err(CmdError::text("ERR value is out of range, must be between 0 and 1")),
     };
     let replicas = u64::try_from(number_at(2)?).map_err(|_| CmdError::text("ERR value is out of range, must be positive"))?;
-    let timeout_ms = number::parse_i64(ctx.args.at(3)).ok_or(TIMEOUT)?;
-    let timeout_ms = u64::try_from(timeout_ms).map_err(|_| CmdError::TIMEOUT_NEGATIVE)?;
-    let (now_ms, end) = (ctx.server.env.now_ms, ctx.client().log_end);
-    if now_ms.checked_add(timeout_ms).is_none_or(|at_ms| i64::try_from(at_ms).is_err()) {
-        return Err(CmdError::text("ERR timeout is out of range"));
-    }
+    let timeout_ms = timeout::parse_ms(ctx.args.at(3), ctx.server.env.now_ms)?;
+    let end = ctx.client().log_end;
     let is_on = ctx.server.aof.state != State::Off;
     if local && !is_on {
         return Err(NO_LOG);

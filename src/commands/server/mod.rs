@@ -10,10 +10,12 @@ pub mod lolwut;
 pub mod memory;
 pub mod module;
 pub mod monitor;
+pub mod role;
 pub mod save;
 pub mod shutdown;
 pub mod slowlog;
 pub mod time;
+pub mod wait;
 
 use crate::dispatch::command::Command;
 
@@ -28,11 +30,13 @@ pub static COMMANDS: &[&Command] = &[
     &memory::MEMORY,
     &module::MODULE,
     &monitor::MONITOR,
+    &role::ROLE,
     &save::BGSAVE,
     &save::LASTSAVE,
     &save::SAVE,
     &shutdown::SHUTDOWN,
     &slowlog::SLOWLOG,
     &time::TIME,
+    &wait::WAIT,
     &aof::WAITAOF,
 ];

@@ -1,6 +1,7 @@
-//! What may block, done by a thread: fsync, closing big files, deleting old ones.
+//! What may block, done by two threads: one syncs; the other closes big files that were deleted, which may take seconds
+//! that no sync shall wait for.
 //!
-//! The reactor sends jobs through a channel and reads counters; nothing else is shared. Jobs are done in order, so once a sync
+//! The reactor sends jobs through channels and reads counters; nothing else is shared. Syncs are done in order, so once one
 //! up to some point is done, everything sent before it is too. Points are totals of bytes ever written to the log, whatever file
 //! they went to. The first failed sync is kept until it is taken.
 
@@ -13,9 +14,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::sys::disk::{Disk, DiskFile, Open};
 use crate::sys::threads;
 
-enum Job {
-    Sync { file: Arc<dyn DiskFile>, upto: u64 },
-    Close(Arc<dyn DiskFile>),
+struct Job {
+    file: Arc<dyn DiskFile>,
+    upto: u64,
 }
 
 #[derive(Default)]
@@ -31,54 +32,50 @@ struct Shared {
 
 impl Shared {
     fn run(&self, job: Job) {
-        match job {
-            Job::Sync { file, upto } => {
-                match file.sync_data() {
-                    // After a failure nothing that was written before is certain.
-                    Ok(()) if !self.failed.load(Ordering::SeqCst) => {
-                        self.synced.fetch_max(upto, Ordering::SeqCst);
-                    }
-                    Ok(()) => {}
-                    Err(error) => {
-                        if let Ok(mut kept) = self.error.lock() {
-                            kept.get_or_insert(error);
-                        }
-                        self.failed.store(true, Ordering::SeqCst);
-                    }
-                }
-                drop(file);
-                self.pending.fetch_sub(1, Ordering::SeqCst);
-                if self.awaited.load(Ordering::SeqCst)
-                    && let Some(notify) = self.notify.get()
-                {
-                    notify();
-                }
+        match job.file.sync_data() {
+            // After a failure nothing that was written before is certain.
+            Ok(()) if !self.failed.load(Ordering::SeqCst) => {
+                self.synced.fetch_max(job.upto, Ordering::SeqCst);
             }
-            Job::Close(file) => drop(file),
+            Ok(()) => {}
+            Err(error) => {
+                if let Ok(mut kept) = self.error.lock() {
+                    kept.get_or_insert(error);
+                }
+                self.failed.store(true, Ordering::SeqCst);
+            }
+        }
+        drop(job);
+        self.pending.fetch_sub(1, Ordering::SeqCst);
+        if self.awaited.load(Ordering::SeqCst)
+            && let Some(notify) = self.notify.get()
+        {
+            notify();
         }
     }
 }
 
-/// The way to the thread, which starts with the first job.
+/// The way to the threads. Until they are started, and if they cannot be, the caller does the work himself.
 #[derive(Default)]
 pub struct Syncer {
     sender: Option<Sender<Job>>,
+    closer: Option<Sender<Arc<dyn DiskFile>>>,
     shared: Arc<Shared>,
-    /// Jobs are done at once, by the caller.
-    #[cfg(test)]
-    pub inline: bool,
 }
 
 impl Syncer {
     /// Puts the file's bytes, and with them everything up to `upto`, onto the disk.
     pub fn sync(&mut self, file: Arc<dyn DiskFile>, upto: u64) {
         self.shared.pending.fetch_add(1, Ordering::SeqCst);
-        self.send(Job::Sync { file, upto });
+        self.send(Job { file, upto });
     }
 
     /// Lets go of a file: closing may take long if it was deleted.
     pub fn close(&mut self, file: Arc<dyn DiskFile>) {
-        self.send(Job::Close(file));
+        if let Some(closer) = &self.closer {
+            // Without the thread the channel gives it back, and it is dropped here.
+            let _ = closer.send(file);
+        }
     }
 
     /// Deletes a file: its name at once, its bytes in the background, for that may take long.
@@ -134,13 +131,6 @@ impl Syncer {
     }
 
     fn send(&mut self, job: Job) {
-        #[cfg(test)]
-        if self.inline {
-            return self.shared.run(job);
-        }
-        if self.sender.is_none() {
-            self.start();
-        }
         let job = match &self.sender {
             None => job,
             Some(sender) => match sender.send(job) {
@@ -152,18 +142,28 @@ impl Syncer {
         self.shared.run(job);
     }
 
-    fn start(&mut self) {
-        let (sender, jobs) = channel::<Job>();
+    /// Starts the threads.
+    pub fn start(&mut self) {
         let shared = self.shared.clone();
-        let started = threads::spawn("bio_aof", c"redoubt::persist::aof::syncer", move |books| {
-            for job in jobs {
-                shared.run(job);
-                books.publish();
-            }
-        });
-        match started {
-            Ok(_) => self.sender = Some(sender),
-            Err(error) => log::warn!("Can't start the thread that syncs the append only file: {error}"),
+        self.sender = worker("bio_aof", move |job| shared.run(job));
+        self.closer = worker("bio_close_file", drop);
+    }
+}
+
+/// A thread that does `work` with whatever is sent.
+fn worker<T: Send + 'static>(name: &str, mut work: impl FnMut(T) + Send + 'static) -> Option<Sender<T>> {
+    let (sender, jobs) = channel();
+    let started = threads::spawn(name, threads::BACKGROUND, move |books| {
+        for job in jobs {
+            work(job);
+            books.publish();
+        }
+    });
+    match started {
+        Ok(_) => Some(sender),
+        Err(error) => {
+            log::warn!("Can't start the thread {name}, its work is done in place: {error}");
+            None
         }
     }
 }
@@ -179,7 +179,7 @@ mod tests {
         let disk = SimDisk::new();
         let file = disk.open(Path::new("/data/a"), Open::Create).unwrap();
         write_all(&*file, b"x").unwrap();
-        let mut syncer = Syncer { inline: true, ..Syncer::default() };
+        let mut syncer = Syncer::default();
         syncer.sync(file.clone(), 1);
         assert_eq!((syncer.synced(), syncer.pending()), (1, 0));
         disk.fail_at(Some(Fault { after: disk.calls(), times: 1, kind: io::ErrorKind::Other, partly: false }));
@@ -193,10 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_does_it_too() {
+    fn the_threads_do_it_too() {
         let disk = SimDisk::new();
         let file = disk.open(Path::new("/data/a"), Open::Create).unwrap();
         let mut syncer = Syncer::default();
+        syncer.start();
         syncer.sync(file.clone(), 7);
         syncer.close(file);
         syncer.unlink(&*disk, Path::new("/data/a"));

@@ -26,7 +26,6 @@ fn start(disk: &Arc<SimDisk>, policy: AppendFsync, as_rdb: bool) -> Option<Sessi
     let mut session = Session::with(config);
     let server = &mut session.server;
     server.disk = disk.clone();
-    server.aof.syncer.inline = true;
     server.aof.rewrite.inline = true;
     server.read_aof_manifest().ok()?;
     server.load_log().ok()?;
@@ -232,7 +231,6 @@ fn switching_on_and_off_while_running() {
     let disk = SimDisk::new();
     let mut session = Session::new();
     session.server.disk = disk.clone();
-    session.server.aof.syncer.inline = true;
     session.server.aof.rewrite.inline = true;
     session.run("SET a 1");
     assert_eq!(session.run("CONFIG SET appendonly yes"), "+OK\r\n");

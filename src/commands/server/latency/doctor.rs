@@ -76,7 +76,7 @@ fn advise(server: &Server) -> Vec<String> {
         }
         advice.push("SLOWLOG GET shows which commands are slow, with their arguments.".to_owned());
         advice.push(
-            "Removing a key with very many elements takes time: use UNLINK, set the lazyfree-* options to yes, or spread \
+            "Removing a key with very many elements takes time: use UNLINK, leave the lazyfree-* options at yes, or spread \
              the elements over several keys."
                 .to_owned(),
         );
