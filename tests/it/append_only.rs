@@ -318,7 +318,9 @@ FLUSHALL";
 fn what_is_logged_is_what_a_genuine_server_logs() {
     let Some(program) = genuine() else { return };
     let logged = |program: &str| {
-        let args = ["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
+        // What goes lazily is logged as UNLINK, and the defaults differ.
+        let args = ["--appendonly yes --appendfsync always --aof-use-rdb-preamble no", "--lazyfree-lazy-server-del no"];
+        let args: Vec<&str> = args.iter().flat_map(|words| words.split(' ')).collect();
         let server = Server::start_program(program, &args);
         let mut client = server.client();
         let (mut logged, mut before) = (Vec::new(), 0);
