@@ -154,7 +154,11 @@ impl Server {
         // There is one stream of changes for the log and for replicas.
         let muted = replicate != REPLICATE_ALL && self.env.fx.propagates();
         self.env.fx.interest.set(Interest::PROPAGATE, self.env.fx.propagates() && !muted);
+        // Whoever touches means it.
+        let no_touch = self.env.no_touch;
+        self.env.no_touch &= cmd.spec.name != "TOUCH";
         self.call(id, cmd, args, reply, Origin::Script);
+        self.env.no_touch = no_touch;
         if muted {
             self.env.fx.interest |= Interest::PROPAGATE;
         }

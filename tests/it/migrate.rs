@@ -22,11 +22,12 @@ fn keys_move(from: &Server, to: &Server) {
     there.run("CONFIG SET requirepass secret");
     there.run("AUTH secret");
     let port = to.port;
+    let digits = port.to_string();
     let refused = here.run(&format!("MIGRATE 127.0.0.1 {port} text 3 5000 AUTH wrong"));
     assert!(format!("{refused:?}").contains("Target instance replied with error: WRONGPASS"), "{refused:?}");
-    let moved =
-        here.run(&format!("MIGRATE 127.0.0.1 {port} '' 3 5000 AUTH secret KEYS text list set zset hash stream fleeting missing"));
-    assert_eq!(moved.text(), "OK");
+    let mut words = vec!["MIGRATE", "127.0.0.1", &digits, "", "3", "5000", "AUTH", "secret", "KEYS"];
+    words.extend(["text", "list", "set", "zset", "hash", "stream", "fleeting", "missing"]);
+    assert_eq!(here.call(&words).expect("a reply").text(), "OK");
     assert_eq!(here.run("DBSIZE").int(), Some(1));
     // A kept connection goes on where it was.
     assert_eq!(here.run(&format!("MIGRATE 127.0.0.1 {port} stays 3 5000 COPY")).text(), "OK");
@@ -63,7 +64,9 @@ fn what_moved_is_gone_from_the_log_too() {
     let from = Server::start(&args);
     let mut client = from.client();
     client.run("MSET a 1 b 2 c 3");
-    assert_eq!(client.run(&format!("MIGRATE 127.0.0.1 {} '' 0 5000 KEYS a b", to.port)).text(), "OK");
+    let port = to.port.to_string();
+    let moved = client.call(&["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS", "a", "b"]);
+    assert_eq!(moved.expect("a reply").text(), "OK");
     assert_eq!(from.info("migrate_cached_sockets"), "1");
     drop(from);
     let again = Server::start(&args);

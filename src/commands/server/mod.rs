@@ -8,6 +8,7 @@ pub mod info;
 pub mod latency;
 pub mod lolwut;
 pub mod memory;
+pub mod module;
 pub mod monitor;
 pub mod role;
 pub mod save;
@@ -27,6 +28,7 @@ pub static COMMANDS: &[&Command] = &[
     &latency::LATENCY,
     &lolwut::LOLWUT,
     &memory::MEMORY,
+    &module::MODULE,
     &monitor::MONITOR,
     &role::ROLE,
     &save::BGSAVE,

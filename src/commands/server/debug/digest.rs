@@ -9,7 +9,7 @@
 //! value     chain(type, 4 bytes big-endian), then by type, then add("!!expire!!") if it expires
 //!   string  chain(text)            list  chain(each element)         set  add(each member)
 //!   zset    add(digest of member: chain(member), chain(score as in a reply))
-//!   hash    add(digest of field: chain(field), chain(value))
+//!   hash    add(digest of field: chain(field), chain(value), add("!!hexpire!!") if it expires)
 //! ```
 
 use sha1::{Digest as _, Sha1};
@@ -41,12 +41,12 @@ impl Digest {
         self.0 = Sha1::digest(self.0).into();
     }
 
-    /// Adds the digest of two texts in order.
-    fn add_pair(&mut self, first: &[u8], second: &[u8]) {
+    /// The digest of two texts in order.
+    fn of_pair(first: &[u8], second: &[u8]) -> Digest {
         let mut pair = Digest::default();
         pair.chain(first);
         pair.chain(second);
-        self.add(&pair.0);
+        pair
     }
 
     fn hex(&self) -> String {
@@ -117,11 +117,17 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
             for (member, score) in zset.iter() {
                 let mut text = Vec::new();
                 float::write_f64(&mut text, score);
-                digest.add_pair(&member.to_vec(), &text);
+                digest.add(&Digest::of_pair(&member.to_vec(), &text).0);
             }
         }
         Ref::Hash(hash) => {
-            hash.iter().for_each(|(field, value)| digest.add_pair(&field.to_vec(), &value.to_vec()));
+            hash.each_with_expiry(|field, value, expiry_ms| {
+                let mut pair = Digest::of_pair(&field.to_vec(), &value.to_vec());
+                if expiry_ms.is_some() {
+                    pair.add(b"!!hexpire!!");
+                }
+                digest.add(&pair.0);
+            });
         }
         Ref::Stream(stream) => {
             let mut digits = itoa::Buffer::new();
@@ -165,6 +171,10 @@ mod tests {
             "*2\r\n+68467c70ae30376e7ce005bcc8827f5ba7fd67dc\r\n+0000000000000000000000000000000000000000\r\n"
         );
         assert_eq!(session.run("debug digest"), "+d2ab4820c1be0580ea28efbfe8bfa1dc05bb802a\r\n");
+        session.run("hset p a 1 b 2");
+        session.run("hpexpireat p 4102444800777 FIELDS 1 a");
+        assert_eq!(session.run("debug digest-value p"), "*1\r\n+c07db73128914a41e685572f9d83e5ec946f598d\r\n");
+        session.run("del p");
         session.run("select 3");
         session.run("setex e 100 v");
         assert_eq!(session.run("debug digest"), "+50804d21cb2becef9300b9292149ffb4db4917b8\r\n");
