@@ -319,8 +319,9 @@ fn what_is_logged_is_what_a_genuine_server_logs() {
     let Some(program) = genuine() else { return };
     let logged = |program: &str| {
         // What goes lazily is logged as UNLINK, and the defaults differ.
-        let args = ["--appendonly yes --appendfsync always --aof-use-rdb-preamble no", "--lazyfree-lazy-server-del no"];
-        let args: Vec<&str> = args.iter().flat_map(|words| words.split(' ')).collect();
+        let args = "--appendonly yes --appendfsync always --aof-use-rdb-preamble no --lazyfree-lazy-server-del no \
+                    --lazyfree-lazy-user-del no";
+        let args: Vec<&str> = args.split_whitespace().collect();
         let server = Server::start_program(program, &args);
         let mut client = server.client();
         let (mut logged, mut before) = (Vec::new(), 0);
