@@ -94,7 +94,13 @@ pub fn restore(data: &[u8]) {
 
 /// A stream that is taken survives the way back, and can be walked either way and emptied.
 pub fn stream(data: &[u8]) {
-    const KINDS: [u8; 3] = [kind::STREAM_LISTPACKS, kind::STREAM_LISTPACKS_2, kind::STREAM_LISTPACKS_3];
+    const KINDS: [u8; 5] = [
+        kind::STREAM_LISTPACKS,
+        kind::STREAM_LISTPACKS_2,
+        kind::STREAM_LISTPACKS_3,
+        kind::STREAM_LISTPACKS_4,
+        kind::STREAM_LISTPACKS_5,
+    ];
     let [first, body @ ..] = data else { return };
     let Ok(mut stream) = streams::read(&mut Bytes::new(body), KINDS[usize::from(*first) % KINDS.len()]) else { return };
     let message = dump::dump(Ref::Stream(&stream), first & 4 == 0);

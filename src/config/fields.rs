@@ -216,6 +216,10 @@ config! {
     stream_node_max_bytes: u64,
     /// Most entries of a stream node; 0 means no limit.
     stream_node_max_entries: u64,
+    /// Seconds for which a stream knows what was sent under a name (XADD's IDMP).
+    stream_idmp_duration_s: u64,
+    /// Most such names of each producer.
+    stream_idmp_maxsize: u64,
 
     // ---- observability ----
     /// Microseconds from which a command is logged as slow; negative means none is.

@@ -53,6 +53,8 @@ pub struct Wait {
     pub denied: Nothing,
     /// The wait ends, too, when what a key holds is gone, or is of another type: the request runs again and says so.
     pub or_gone: bool,
+    /// When the request is to run again although nothing has happened to the keys, in unix ms; 0: never.
+    pub alarm_ms: u64,
     /// The request to run again, where it is not the one that ran first.
     pub again: Option<OwnedArgs>,
 }
@@ -65,7 +67,7 @@ impl Wait {
 
     /// A wait for a value of this type under one of these keys.
     pub fn for_keys(keys: Vec<Box<[u8]>>, kind: Type, timeout_ms: u64, denied: Nothing) -> Wait {
-        Wait { until: Until::Key, keys, kind, timeout_ms, denied, or_gone: false, again: None }
+        Wait { until: Until::Key, keys, kind, timeout_ms, denied, or_gone: false, alarm_ms: 0, again: None }
     }
 }
 
@@ -81,6 +83,8 @@ pub struct Waiting {
     or_gone: bool,
     /// When it gives up, in unix ms; 0: never.
     pub deadline_ms: u64,
+    /// When its request is to run again in any case, in unix ms; 0: never.
+    alarm_ms: u64,
     /// When it began, in monotonic ns.
     pub since_ns: u64,
     /// How long its request has run so far.
@@ -125,6 +129,10 @@ struct Waiters {
 pub struct Blocked {
     by_key: HashMap<Name, Waiters>,
     deadlines: BTreeSet<(u64, ClientId)>,
+    /// Clients whose requests are to run again at some moment, in unix ms.
+    alarms: BTreeSet<(u64, ClientId)>,
+    /// The moment that the request which was run again last has asked for.
+    asked_ms: u64,
     /// Keys that got something, in order.
     ready: Vec<Name>,
     /// Clients that wait for memory to be freed, in order.
@@ -155,9 +163,11 @@ impl Blocked {
         self.deadlines.len()
     }
 
-    /// When the next client will have waited long enough, in unix ms.
+    /// When the next client will have waited long enough, or is to look again, in unix ms.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|(deadline, _)| deadline.saturating_add(1))
+        let deadline = self.deadlines.first().map(|(deadline, _)| deadline.saturating_add(1));
+        let alarm = self.alarms.first().map(|(alarm, _)| *alarm);
+        deadline.into_iter().chain(alarm).min()
     }
 
     /// Whether somebody waits for this key.
@@ -241,10 +251,14 @@ impl Server {
         if deadline_ms != 0 {
             self.blocked.deadlines.insert((deadline_ms, id));
         }
+        if wait.alarm_ms != 0 {
+            self.blocked.alarms.insert((wait.alarm_ms, id));
+        }
         client.flags |= ClientFlags::BLOCKED;
-        let Wait { until, keys, kind, or_gone, again, .. } = wait;
+        let Wait { until, keys, kind, or_gone, again, alarm_ms, .. } = wait;
         let args = again.unwrap_or(args);
-        let waiting = Waiting { until, args, cmd, db, keys, kind, or_gone, deadline_ms, since_ns: now_ns, spent_ns, turn };
+        let since_ns = now_ns;
+        let waiting = Waiting { until, args, cmd, db, keys, kind, or_gone, deadline_ms, alarm_ms, since_ns, spent_ns, turn };
         client.extra_mut().waiting = Some(Box::new(waiting));
         self.blocked.len += 1;
     }
@@ -286,6 +300,9 @@ impl Server {
         }
         if waiting.deadline_ms != 0 {
             self.blocked.deadlines.remove(&(waiting.deadline_ms, id));
+        }
+        if waiting.alarm_ms != 0 {
+            self.blocked.alarms.remove(&(waiting.alarm_ms, id));
         }
         self.blocked.len -= 1;
         self.look_again(id);
@@ -341,6 +358,23 @@ impl Server {
             }
             self.give_up_waiting(id, None);
         }
+        while let Some(&(alarm_ms, id)) = self.blocked.alarms.first() {
+            if alarm_ms > self.env.now_ms {
+                break;
+            }
+            self.blocked.alarms.pop_first();
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            let Some(waiting) = client.extra_if_any().and_then(|extra| extra.waiting.as_mut()) else { continue };
+            waiting.alarm_ms = 0;
+            for key in &waiting.keys {
+                self.blocked.key_ready(waiting.db, key.clone());
+            }
+        }
+    }
+
+    /// Notes when a request that has run again in vain wants to look once more, in unix ms; 0: never.
+    pub(super) fn ask_alarm(&mut self, alarm_ms: u64) {
+        self.blocked.asked_ms = alarm_ms;
     }
 
     /// Answers the clients whose memory is free.
@@ -443,6 +477,13 @@ impl Server {
             reply.buf.append(&mut client.reply.buf);
             replied = reply.len() > before;
             client.reply = reply;
+            if !done {
+                self.blocked.alarms.remove(&(waiting.alarm_ms, id));
+                waiting.alarm_ms = std::mem::take(&mut self.blocked.asked_ms);
+                if waiting.alarm_ms != 0 {
+                    self.blocked.alarms.insert((waiting.alarm_ms, id));
+                }
+            }
             client.extra_mut().waiting = Some(waiting);
             client.commands += u64::from(done);
         }

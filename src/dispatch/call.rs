@@ -99,7 +99,9 @@ impl Server {
     #[cold]
     fn blocked_call(&mut self, id: ClientId, cmd: &'static Cmd, args: Args<'_>, wait: super::blocking::Wait, elapsed_ns: u64) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        if !client.has(ClientFlags::REEXECUTING) {
+        if client.has(ClientFlags::REEXECUTING) {
+            self.ask_alarm(wait.alarm_ms);
+        } else {
             client.commands = client.commands.saturating_sub(1);
             self.block(id, cmd, args.to_owned(), wait, elapsed_ns);
         }

@@ -95,12 +95,22 @@ impl Db<'_> {
         }
         drop(fields);
         self.fields_have_expired(key, &gone);
+        self.remove_if_empty(key);
         gone.len()
     }
 
-    /// Removes those of the fields named that are due; called when [some are](Self::has_fields_due).
+    /// Removes those of the fields named that are due, and the key with the last of them; called when
+    /// [some are](Self::has_fields_due).
     #[cold]
     pub fn expire_fields_named<'f>(&mut self, key: &[u8], names: impl Iterator<Item = &'f [u8]>) {
+        self.expire_fields_in_place(key, names);
+        self.remove_if_empty(key);
+    }
+
+    /// As [`expire_fields_named`](Self::expire_fields_named), but the hash stays, be it empty: for who is about to fill it, or
+    /// else removes it.
+    #[cold]
+    pub fn expire_fields_in_place<'f>(&mut self, key: &[u8], names: impl Iterator<Item = &'f [u8]>) {
         let now_ms = self.env.now_ms;
         if self.env.expiry_paused {
             return;
@@ -129,7 +139,6 @@ impl Db<'_> {
         }
         self.env.fx.touched(self.index, key);
         self.env.fx.event(self.index, Class::Hash, "hexpired", key);
-        self.remove_if_empty(key);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection: a TCP or unix stream, or nothing for clients inside the server.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -33,6 +33,16 @@ impl Connection {
             Connection::Unix(stream) => stream.deregister(registry),
             Connection::None => Ok(()),
         }
+    }
+
+    /// Ends the stream for both sides, whoever else has the socket open.
+    pub fn shut_down(&self) {
+        // It may have ended already.
+        let _ = match self {
+            Connection::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Connection::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Connection::None => Ok(()),
+        };
     }
 
     /// One read; `Ok(0)` is the end of the stream.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod clients;
 pub mod connection;
 pub mod limits;
+pub mod link;
 pub mod listener;
 pub mod output;
 

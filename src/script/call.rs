@@ -144,7 +144,10 @@ impl Server {
             running.wrote = true;
         }
         reply.resp3 = running.resp3;
-        let (id, replicate) = (running.client, running.replicate);
+        let (id, replicate, flags) = (running.client, running.replicate, running.flags);
+        if self.scripts.sampled.is_some() {
+            self.sample_call(id, cmd, args, flags);
+        }
         if !self.monitors.is_empty() && !cmd.flags.has(Flag::SkipMonitor) && !cmd.flags.has(Flag::Admin) {
             self.show_monitors(id, cmd, args, None);
         }

@@ -33,6 +33,7 @@ use library::Libraries;
 use run::Running;
 
 use crate::resp::{OwnedArgs, Reply};
+use crate::server::compatibility::OneSlot;
 
 /// Most memory that one interpreter may use, in bytes.
 const MEMORY_MAX: usize = 1 << 30;
@@ -49,6 +50,8 @@ pub struct Scripts {
     pub libraries: Libraries,
     /// The run that goes on, if any.
     pub running: Option<Running>,
+    /// Whether it would work in a cluster is being looked at: the slot of the keys so far.
+    pub sampled: Option<OneSlot>,
     /// The error that has just ended one.
     pub failure: Option<Failure>,
     /// Settings of `cjson`, as the running script has made them.

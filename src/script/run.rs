@@ -266,6 +266,7 @@ fn begin(ctx: &mut Ctx<'_>, what: What, flags: ScriptFlags, read_only: bool) -> 
             ));
         }
     }
+    server.sample_script(flags);
     let flags = if read_only { flags | ScriptFlags::NO_WRITES } else { flags };
     Ok(Running { out_of_memory, ..Running::new(what, ctx.client, &server.clock, flags) })
 }

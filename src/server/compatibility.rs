@@ -8,13 +8,14 @@ use crate::dispatch::keyspec;
 use crate::dispatch::table::Cmd;
 use crate::net::ClientId;
 use crate::resp::Args;
+use crate::script::shebang::ScriptFlags;
 use crate::server::Server;
 use crate::util::crc16::key_slot;
 use crate::util::number::parse_i64;
 
 /// The slot that the keys seen so far lie in.
-#[derive(Default)]
-struct OneSlot(Option<u16>);
+#[derive(Clone, Default)]
+pub struct OneSlot(Option<u16>);
 
 impl OneSlot {
     /// Whether the key lies there, too.
@@ -29,6 +30,7 @@ impl Server {
     pub fn sample_compatibility(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>) {
         let ratio = self.env.config.cluster_compatibility_sample_ratio_percent;
         if ratio == 0 || self.env.config.cluster_enabled || self.env.rng.u32(..100) >= ratio {
+            self.scripts.sampled = None;
             return;
         }
         let Some(client) = self.clients.get(id) else { return };
@@ -39,8 +41,32 @@ impl Server {
             _ => &[],
         };
         let mut queued = queue.iter().filter_map(|args| Some((self.commands.resolve(args.view())?, args.view())));
-        if !fits_cluster(cmd, args, db, &mut slot) || !queued.all(|(cmd, args)| fits_cluster(cmd, args, db, &mut slot)) {
+        let fits = fits_cluster(cmd, args, db, &mut slot) && queued.all(|(cmd, args)| fits_cluster(cmd, args, db, &mut slot));
+        self.stats.cluster_incompatible += u64::from(!fits);
+        self.scripts.sampled = fits.then_some(slot);
+    }
+
+    /// The same of a script that a command which is looked at has begun.
+    pub fn sample_script(&mut self, flags: ScriptFlags) {
+        if flags.contains(ScriptFlags::NO_CLUSTER) && self.scripts.sampled.take().is_some() {
             self.stats.cluster_incompatible += 1;
+        }
+    }
+
+    /// The same of a command that such a script calls. A script counts once.
+    pub fn sample_call(&mut self, id: ClientId, cmd: &Cmd, args: Args<'_>, flags: ScriptFlags) {
+        let Some(mut slot) = self.scripts.sampled.clone() else { return };
+        // Where a script may use several slots, each of its commands may not.
+        let one = !flags.intersects(ScriptFlags::ALLOW_CROSS_SLOT_KEYS | ScriptFlags::UNDECLARED);
+        if !one {
+            slot = OneSlot::default();
+        }
+        let db = self.clients.get(id).map_or(0, |client| client.db as usize);
+        if !fits_cluster(cmd, args, db, &mut slot) {
+            self.stats.cluster_incompatible += 1;
+            self.scripts.sampled = None;
+        } else if one {
+            self.scripts.sampled = Some(slot);
         }
     }
 }
@@ -99,10 +125,26 @@ mod tests {
             assert_eq!(s.server.stats.cluster_incompatible - before, counts, "{line}");
         }
         assert!(s.run("INFO stats").contains("cluster_incompatible_ops:7\r\n"));
+        for (script, keys, counts) in [
+            ("#!lua flags=no-cluster\nreturn 1", &[][..], 1),
+            ("#!lua\nreturn 1", &[], 0),
+            ("#!lua\nredis.call('mset', KEYS[1], 0, KEYS[2], 0)", &["foo", "bar"], 1),
+            ("#!lua\nredis.call('mset', 'foo', 0, 'bar', 0)", &[], 1),
+            ("#!lua\nredis.call('set', 'foo', 0) redis.call('set', 'bar', 0)", &[], 1),
+            ("#!lua flags=allow-cross-slot-keys\nredis.call('set', 'foo', 0) redis.call('set', 'bar', 0)", &[], 0),
+            ("redis.call('set', 'foo', 0) redis.call('set', 'bar', 0)", &[], 0),
+        ] {
+            let before = s.server.stats.cluster_incompatible;
+            let count = keys.len().to_string();
+            let words = [&["EVAL", script, &count][..], keys].concat();
+            s.run_args(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>());
+            assert_eq!(s.server.stats.cluster_incompatible - before, counts, "{script}");
+        }
+        let before = s.server.stats.cluster_incompatible;
         s.server.env.config.cluster_compatibility_sample_ratio_percent = 0;
         s.server.configured();
         s.run("MSET foo 1 bar 2");
-        assert_eq!(s.server.stats.cluster_incompatible, 7);
+        assert_eq!(s.server.stats.cluster_incompatible, before);
         assert!(!s.run("INFO stats").contains("cluster_incompatible_ops"));
     }
 }

@@ -47,6 +47,7 @@ impl Server {
         self.save_if_due();
         self.limit_tracking_table();
         self.consider_defrag();
+        self.links.close_idle(self.clock.now_ns);
         self.sample_rates();
         self.stats.cron_ns += self.clock.tick() - started_ns;
     }

@@ -149,7 +149,10 @@ impl Server {
             };
             leaving_bytes += self.db(pick.db).evict_at(pick.hash, pick.loc);
             if !self.env.fx.is_empty() {
+                // What clients are told of it leaves with the turn: no other key has to go for that.
+                let before = self.memory.meter.used();
                 self.settle();
+                leaving_bytes += self.memory.meter.used().saturating_sub(before);
             }
             evicted += 1;
             if evicted % BATCH == 0 && self.clock.tick() > deadline_ns {

@@ -44,6 +44,7 @@ use crate::dispatch::propagate::Stream;
 use crate::dispatch::table::{Cmd, CommandTable};
 use crate::dispatch::transaction::Watches;
 use crate::keyspace::{Database, Env};
+use crate::net::link::Links;
 use crate::net::listener::Listener;
 use crate::net::{ClientId, Clients};
 use crate::persist::aof::Aof;
@@ -151,6 +152,8 @@ pub struct Server {
     /// Whether a transaction is being run.
     pub in_transaction: bool,
     pub snapshots: Snapshots,
+    /// Connections to servers that keys were moved to.
+    pub links: Links,
     /// While data are being loaded.
     pub loading: Option<loading::Loading>,
     /// Whether DEBUG DICT-RESIZING has stopped tables from moving elements that need not be moved.
@@ -194,6 +197,7 @@ impl Server {
             aof: Aof::default(),
             stream: Stream::default(),
             in_transaction: false,
+            links: Links::default(),
             snapshots: Snapshots::new(crate::sys::clock::wall_us() / 1_000_000),
             loading: None,
             resizing_disabled: false,

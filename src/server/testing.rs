@@ -115,6 +115,9 @@ impl Session {
         self.server.clock.now_ns += ms * 1_000_000;
         self.server.thaw_time();
         self.server.serve_timeouts();
+        if self.server.blocked.has_ready() {
+            self.server.serve_ready();
+        }
     }
 }
 

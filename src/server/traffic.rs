@@ -299,6 +299,10 @@ impl Server {
                 // A forked child may keep the socket open: then closing it here would not end its events.
                 let _ = client.connection.deregister(registry);
             }
+            if self.children.current.is_some() {
+                // Nor would the other end hear of it.
+                client.connection.shut_down();
+            }
             self.memory.clients.forget(&mut client);
         }
         if self.monitors.is_empty() {

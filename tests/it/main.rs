@@ -6,6 +6,7 @@ mod config;
 mod connections;
 mod differential;
 mod integers;
+mod migrate;
 mod protocol;
 mod server;
 mod signals;

@@ -205,13 +205,17 @@ fn hsetex(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let pairs = args.from(options.pairs_at);
     let names = || pairs.iter().step_by(2);
     let limits = limits(&db.env.config);
-    if db.has_fields_due() {
-        db.expire_fields_named(key, names());
+    let conditional = options.only_new || options.only_existing;
+    // What is overwritten in any case need not be said to have expired.
+    if (conditional || options.keep_ttl) && db.has_fields_due() {
+        db.expire_fields_in_place(key, names());
     }
-    if options.only_new || options.only_existing {
+    if conditional {
         let hash = db.get_mut::<Hash>(key)?;
         let there = |name: &[u8]| hash.as_ref().is_some_and(|hash| hash.contains(name));
         if !names().all(|name| there(name) == options.only_existing) {
+            drop(hash);
+            db.remove_if_empty(key);
             reply.int(0);
             return Ok(Flow::Done);
         }
@@ -300,6 +304,33 @@ mod tests {
             assert_eq!(s.run(line), format!("-ERR {error}\r\n"));
         }
         assert!(s.run("HGETEX str nonsense 1 a").starts_with("-WRONGTYPE"));
+    }
+
+    /// A key whose last field turns out to have expired is the same key when HSETEX fills it, and is gone when it does not.
+    #[test]
+    fn hsetex_finds_fields_expired() {
+        let mut s = Session::new();
+        let listener = s.connect();
+        s.run("CONFIG SET notify-keyspace-events EAn");
+        s.run("DEBUG SET-ACTIVE-EXPIRE 0");
+        s.run_as(listener, "PSUBSCRIBE *");
+        for (line, events) in [
+            ("HSETEX h FIELDS 1 f w", "hset"),
+            ("HSETEX h FNX FIELDS 1 f w", "hexpired hset"),
+            ("HSETEX h KEEPTTL FIELDS 1 f w", "hexpired hset"),
+            ("HSETEX h FXX FIELDS 1 f w", "hexpired del"),
+        ] {
+            s.run("DEL h");
+            s.run("HSET h f v");
+            s.run("HPEXPIRE h 5 FIELDS 1 f");
+            s.advance_ms(6);
+            s.output(listener);
+            s.run(line);
+            let text = s.output(listener);
+            let heard: Vec<&str> = text.split("__:").skip(1).filter_map(|rest| rest.split("\r\n").next()).collect();
+            assert_eq!(heard.join(" "), events, "{line}");
+        }
+        assert_eq!(s.run("EXISTS h"), ":0\r\n");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::keyspace::Class;
 use crate::resp::{Args, Reply};
-use crate::types::hyperloglog::{self as hll, Form, Histogram, REGISTERS, Registers};
+use crate::types::hyperloglog::{self as hll, Corrupt, Form, Histogram, REGISTERS, Registers};
 
 pub static PFADD: Command = Command::data("PFADD", pfadd)
     .summary("Shows elements to a HyperLogLog, which is created if there is none.")
@@ -26,8 +26,9 @@ enum Addition {
         len: usize,
         from: usize,
     },
-    /// The string that takes its place, and how many registers changed.
-    New(Vec<u8>, usize),
+    /// The string that takes its place, how many registers changed, and what was wrong with it in the end: the elements
+    /// before that one are in it all the same.
+    New(Vec<u8>, usize, Result<(), Corrupt>),
 }
 
 fn pfadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
@@ -36,8 +37,8 @@ fn pfadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     let addition = match db.read_for_write(key) {
         None => {
             let mut bytes = hll::empty();
-            let raised = raise_all(&mut bytes, args.from(2), sparse_max_bytes)?;
-            Addition::New(bytes, raised + 1)
+            let (raised, result) = raise_all(&mut bytes, args.from(2), sparse_max_bytes);
+            Addition::New(bytes, raised + 1, result)
         }
         Some(value) => match open(value)? {
             (bytes, Form::Dense) => {
@@ -68,9 +69,14 @@ fn pfadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             });
             raised
         }
-        Addition::New(mut bytes, raised) => {
+        Addition::New(mut bytes, raised, result) => {
             hll::spoil(&mut bytes);
             db.edit_string(key, bytes.len(), |to| to.copy_from_slice(&bytes));
+            if let Err(corrupt) = result {
+                db.env.fx.dirty += raised as u64;
+                db.env.fx.touched(db.index, key);
+                return Err(corrupt.into());
+            }
             raised
         }
     };
@@ -81,14 +87,17 @@ fn pfadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     Ok(Flow::Done)
 }
 
-/// Raises the registers of all elements; answers how many changed.
-fn raise_all(bytes: &mut Vec<u8>, elements: Args<'_>, sparse_max_bytes: usize) -> Result<usize, CmdError> {
+/// Raises the registers of all elements, up to one that has none; answers how many changed.
+fn raise_all(bytes: &mut Vec<u8>, elements: Args<'_>, sparse_max_bytes: usize) -> (usize, Result<(), Corrupt>) {
     let mut raised = 0;
     for element in elements.iter() {
         let (index, value) = hll::place(element);
-        raised += usize::from(hll::raise(bytes, index, value, sparse_max_bytes)?);
+        match hll::raise(bytes, index, value, sparse_max_bytes) {
+            Ok(higher) => raised += usize::from(higher),
+            Err(corrupt) => return (raised, Err(corrupt)),
+        }
     }
-    Ok(raised)
+    (raised, Ok(()))
 }
 
 /// What elements make of a sparse HyperLogLog; it is copied only if they change something.
@@ -109,8 +118,8 @@ fn add_sparse(bytes: &[u8], elements: Args<'_>, sparse_max_bytes: usize) -> Resu
                 dense
             }
         };
-        let raised = 1 + raise_all(&mut copy, elements.from(at + 1), sparse_max_bytes)?;
-        return Ok(Addition::New(copy, raised));
+        let (raised, result) = raise_all(&mut copy, elements.from(at + 1), sparse_max_bytes);
+        return Ok(Addition::New(copy, 1 + raised, result));
     }
     Ok(Addition::Nothing)
 }

@@ -10,6 +10,7 @@
 //! | `ttl` | TTL PTTL EXPIRETIME PEXPIRETIME |
 //! | `object` | OBJECT |
 //! | `dump` | DUMP RESTORE |
+//! | `migrate` | MIGRATE |
 //! | `sort` | SORT SORT_RO |
 //! | `databases` | FLUSHDB FLUSHALL SWAPDB SELECT |
 
@@ -18,6 +19,7 @@ pub mod del;
 pub mod dump;
 pub mod elsewhere;
 pub mod expire;
+pub mod migrate;
 pub mod object;
 pub mod rename;
 pub mod sort;
@@ -54,6 +56,7 @@ pub static COMMANDS: &[&Command] = &[
     &object::OBJECT,
     &dump::DUMP,
     &dump::RESTORE,
+    &migrate::MIGRATE,
     &sort::SORT,
     &sort::SORT_RO,
     &databases::FLUSHDB,

@@ -55,7 +55,7 @@ fn set(ctx: &mut Ctx<'_>) -> CmdResult {
     let local = client.has(ClientFlags::UNIX_SOCKET) || client.peer.is_some_and(|peer| peer.ip().is_loopback());
     let server = &mut *ctx.server;
     let mut next = server.env.config.clone();
-    let caller = Caller { loading: false, protected: next.enable_protected_configs.permits(local) };
+    let caller = Caller { loading: server.loading.is_some(), protected: next.enable_protected_configs.permits(local) };
     let mut hooks = Vec::new();
     config::set(&mut next, &pairs, caller, &mut |hook, config| {
         hooks.push(hook);

@@ -9,6 +9,7 @@ pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod monitor;
+pub mod role;
 pub mod save;
 pub mod shutdown;
 pub mod slowlog;
@@ -27,6 +28,7 @@ pub static COMMANDS: &[&Command] = &[
     &lolwut::LOLWUT,
     &memory::MEMORY,
     &monitor::MONITOR,
+    &role::ROLE,
     &save::BGSAVE,
     &save::LASTSAVE,
     &save::SAVE,

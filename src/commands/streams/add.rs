@@ -2,7 +2,7 @@
 
 use super::cut::{self, Exact, Trimming};
 use super::idmp::Name;
-use super::{INVALID_ID, id, limits};
+use super::{INVALID_ID, id, limits, nothing_sent};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
@@ -93,6 +93,7 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         return Err(refused(Refused::TooBig));
     }
     let (limits, now_ms) = (limits(db.env), db.env.now_ms);
+    let nothing = name.as_ref().map(|_| nothing_sent(db.env));
     let mut stream = if no_create {
         match db.get_mut::<Stream>(key)? {
             Some(stream) => stream,
@@ -121,8 +122,8 @@ fn xadd(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     log.append(id, pairs, limits).map_err(refused)?;
     let gone = cut.map(|wanted| cut::cut(log, &mut body.groups, wanted, trimming.references.unwrap_or_default()));
     let now = Exact { len: log.len(), first_id: log.first_id };
-    if let Some((text, name)) = &name {
-        body.sent.get_or_insert_default().note(name.producer, text, id, now_ms);
+    if let (Some((text, name)), Some(nothing)) = (&name, nothing) {
+        body.sent.get_or_insert_with(|| Box::new(nothing)).note(name.producer, text, id, now_ms);
     }
     drop(stream);
     reply.bulk(&id.text());

@@ -1,12 +1,13 @@
 //! Entries that come twice and are added once: XCFGSET, XIDMPRECORD, and XADD's options about them.
 
-use super::id;
+use super::{id, nothing_sent};
 use crate::dispatch::flags::Flag::*;
 use crate::dispatch::keyspec::Use;
 use crate::dispatch::*;
 use crate::keyspace::Class;
 use crate::resp::{Args, Reply};
 use crate::types::Stream;
+use crate::types::stream::idmp::{DURATION_MAX_S, MAX_MAX};
 use crate::util::number::parse_i64;
 
 /// Under which name a producer sends an entry.
@@ -80,10 +81,10 @@ fn xcfgset(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
         let Some(value) = args.get(at + 1) else { return Err(CmdError::SYNTAX) };
         let value = || parse_i64(value).and_then(|value| u64::try_from(value).ok());
         if args.is(at, "idmp-duration") && duration_s.is_none() {
-            let given = value().filter(|given| (1..=86_400).contains(given));
+            let given = value().filter(|given| (1..=DURATION_MAX_S).contains(given));
             duration_s = Some(given.ok_or(CmdError::text("ERR invalid duration"))?);
         } else if args.is(at, "idmp-maxsize") && max.is_none() {
-            let given = value().filter(|given| (1..=10_000).contains(given));
+            let given = value().filter(|given| (1..=MAX_MAX as u64).contains(given));
             max = Some(given.ok_or(CmdError::text("ERR invalid maxsize"))? as usize);
         } else {
             return Err(CmdError::SYNTAX);
@@ -93,8 +94,9 @@ fn xcfgset(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     if duration_s.is_none() && max.is_none() {
         return Err(CmdError::SYNTAX);
     }
+    let nothing = nothing_sent(db.env);
     let mut stream = db.get_mut::<Stream>(args.at(1))?.ok_or(CmdError::NO_SUCH_KEY)?;
-    stream.sent.get_or_insert_default().configure(duration_s, max);
+    stream.sent.get_or_insert_with(|| Box::new(nothing)).configure(duration_s, max);
     drop(stream);
     db.changed(args.at(1), Class::Stream, "xcfgset");
     reply.ok();
@@ -119,11 +121,12 @@ fn xidmprecord(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult 
         return Err(EMPTY);
     }
     let entry = id(args.at(4), 0)?;
+    let nothing = nothing_sent(db.env);
     let mut stream = db.get_mut::<Stream>(args.at(1))?.ok_or(CmdError::NO_SUCH_KEY)?;
     if stream.log.get(entry).is_none() {
         return Err(CmdError::text("ERR the stream has no entry of this id"));
     }
-    let sent = stream.sent.get_or_insert_default();
+    let sent = stream.sent.get_or_insert_with(|| Box::new(nothing));
     match sent.find(producer, name, now_ms) {
         Some(known) if known == entry => {}
         Some(_) => return Err(CmdError::text("ERR the producer has sent another entry under this id")),

@@ -21,6 +21,7 @@ use crate::dispatch::command::Command;
 use crate::keyspace::{Db, Env};
 use crate::resp::Reply;
 use crate::types::Stream;
+use crate::types::stream::idmp::Sent;
 use crate::types::stream::{Bound, ConsumerNo, Entry, Fields, Group, Limits, Pending, StreamId};
 
 pub static COMMANDS: &[&Command] = &[
@@ -52,6 +53,11 @@ const INVALID_ID: CmdError = CmdError::text("ERR Invalid stream ID specified as 
 #[inline]
 fn limits(env: &Env) -> Limits {
     Limits { max_bytes: env.config.stream_node_max_bytes, max_entries: env.config.stream_node_max_entries }
+}
+
+/// What a stream's producers have sent, while that is nothing yet.
+fn nothing_sent(env: &Env) -> Sent {
+    Sent::new(env.config.stream_idmp_duration_s, env.config.stream_idmp_maxsize as usize)
 }
 
 /// An id as an argument; without a sequence number it gets this one.

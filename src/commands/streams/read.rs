@@ -122,15 +122,33 @@ impl<'a> Options<'a> {
         Ok(Options { count, block_ms, group, no_ack, claim_ms, keys: streams.slice(0, half), ids: streams.from(half) })
     }
 
+    /// When the first entry that is pending in one of the streams will have been so for long enough to be claimed, in unix ms; 0: none is.
+    fn claimable_from_ms(&self, db: &mut Db<'_>) -> Result<u64, CmdError> {
+        let (Some(idle_ms), Some((name, _))) = (self.claim_ms, self.group) else { return Ok(0) };
+        let mut first_ms = u64::MAX;
+        for (key, word) in self.keys.iter().zip(self.ids.iter()) {
+            if word != b">" {
+                continue;
+            }
+            let Some(stream) = db.get_mut::<Stream>(key)? else { continue };
+            let Body { log, groups, .. } = &**stream;
+            let Some(group) = groups.get(name) else { continue };
+            let there = group.pending_from(StreamId::MIN).filter(|(id, _)| log.get(*id).is_some());
+            let due = there.map(|(_, pending)| pending.delivered_ms.saturating_add(idle_ms).max(1) as u64).min();
+            first_ms = first_ms.min(due.unwrap_or(u64::MAX));
+        }
+        Ok(if first_ms == u64::MAX { 0 } else { first_ms })
+    }
+
     /// The wish to wait, or the answer that there is nothing.
-    fn nothing(&self, again: Option<OwnedArgs>, reply: &mut Reply) -> CmdResult {
+    fn nothing(&self, again: Option<OwnedArgs>, alarm_ms: u64, reply: &mut Reply) -> CmdResult {
         let Some(timeout_ms) = self.block_ms else {
             reply.null_array();
             return Ok(Flow::Done);
         };
         let keys = self.keys.iter().map(Box::from).collect();
         let wait = Wait::for_keys(keys, Type::Stream, timeout_ms, Nothing::NullArray);
-        Ok(Flow::Block(Box::new(Wait { or_gone: self.group.is_some(), again, ..wait })))
+        Ok(Flow::Block(Box::new(Wait { or_gone: self.group.is_some(), alarm_ms, again, ..wait })))
     }
 }
 
@@ -204,7 +222,7 @@ fn xread(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             reply_entries(reply, log.range(start, StreamId::MAX, false), options.count, |_| {});
         }
     }
-    if head.finish(reply) { Ok(Flow::Done) } else { options.nothing(again, reply) }
+    if head.finish(reply) { Ok(Flow::Done) } else { options.nothing(again, 0, reply) }
 }
 
 fn xreadgroup(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
@@ -246,7 +264,11 @@ fn xreadgroup(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
             Some(after) => read.history(db, after, &mut head, reply)?,
         }
     }
-    if head.finish(reply) { Ok(Flow::Done) } else { options.nothing(None, reply) }
+    if head.finish(reply) {
+        return Ok(Flow::Done);
+    }
+    let alarm_ms = options.claimable_from_ms(db)?;
+    options.nothing(None, alarm_ms, reply)
 }
 
 /// What has been pending for so long, longest first, up to `count` (0: all); what is no more is left out.

@@ -159,6 +159,68 @@ fn what_is_given_back_is_claimed_first() {
 }
 
 #[test]
+fn who_waits_is_woken_by_what_becomes_claimable() {
+    let mut session = Session::new();
+    let waiter = session.connect();
+    runs(
+        &mut session,
+        "XADD s 1 a 1
+         XGROUP CREATE s g 0
+         XREADGROUP GROUP g ann STREAMS s >",
+    );
+    session.run_as(waiter, "XREADGROUP GROUP g bob BLOCK 10000 CLAIM 100 STREAMS s >");
+    session.advance_ms(60);
+    // Delivered once more, it becomes claimable later.
+    session.run("XCLAIM s g ann 0 1 JUSTID");
+    session.advance_ms(60);
+    assert_eq!(session.output(waiter), "");
+    assert!(session.server.blocked.next_deadline_ms().is_some());
+    session.advance_ms(41);
+    assert_eq!(
+        session.output(waiter),
+        "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n$3\r\n101\r\n$1\r\n1\r\n"
+    );
+    assert_eq!(session.server.blocked.next_deadline_ms(), None);
+    // Nothing is pending: it waits for as long as it has said, and no longer.
+    session.run("XACK s g 1");
+    session.run_as(waiter, "XREADGROUP GROUP g bob BLOCK 300 CLAIM 100 STREAMS s >");
+    session.advance_ms(301);
+    assert_eq!(session.output(waiter), "*-1\r\n");
+    assert_eq!(session.server.blocked.next_deadline_ms(), None);
+}
+
+/// What newer versions added to streams is in dumps, in the type that knows it, and in no newer one than need be.
+#[test]
+fn dumps_say_what_producers_sent_and_what_is_nobodys() {
+    let mut session = Session::new();
+    let client = session.client;
+    let dump = |session: &mut Session| {
+        let reply = session.run_bytes(client, &[b"DUMP", b"s"]);
+        let start = reply.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let message = reply[start..reply.len() - 2].to_vec();
+        session.run_args(&[b"RESTORE", b"u", b"0", &message, b"REPLACE"]);
+        assert_eq!(session.run("XINFO STREAM u FULL"), session.run("XINFO STREAM s FULL"));
+        (message[0], message[message.len() - 10])
+    };
+    session.run("XADD s 1 a 1");
+    session.run("XGROUP CREATE s g 0");
+    assert_eq!(dump(&mut session), (19, 10));
+    session.run("XGROUP CREATECONSUMER s g ann");
+    assert_eq!(dump(&mut session), (21, 11));
+    let one = session.run("XADD s IDMP p one * a 1");
+    session.run("XADD s IDMP p one * a 1");
+    session.run("XADD s IDMPAUTO q * a 1");
+    assert_eq!(dump(&mut session), (26, 13));
+    assert_eq!(session.run("XADD u IDMP p one * a 1"), one);
+    session.run("XREADGROUP GROUP g ann STREAMS s >");
+    session.run("XNACK s g FAIL IDS 1 1");
+    assert_eq!(dump(&mut session), (27, 14));
+    session.run("CONFIG SET stream-idmp-duration 5 stream-idmp-maxsize 7");
+    session.run("XADD v IDMP p one * a 1");
+    assert!(session.run("XINFO STREAM v").contains("idmp-duration\r\n:5\r\n$12\r\nidmp-maxsize\r\n:7"));
+}
+
+#[test]
 fn what_comes_twice_is_added_once() {
     let mut session = Session::new();
     let first = session.run("XADD s IDMP p one * a 1");

@@ -81,8 +81,12 @@ impl<'d> Request<'d> {
                     _ if args.is(at, "SUM") => Aggregate::Sum,
                     _ if args.is(at, "MIN") => Aggregate::Min,
                     _ if args.is(at, "MAX") => Aggregate::Max,
+                    _ if args.is(at, "COUNT") => Aggregate::Sum,
                     _ => return Err(CmdError::SYNTAX),
                 };
+                for operand in &mut self.operands {
+                    operand.counts = args.is(at, "COUNT");
+                }
             } else if outcome == Outcome::Replied && args.is(at, "WITHSCORES") {
                 self.with_scores = true;
             } else if outcome == Outcome::Counted && left >= 1 && args.is(at, "LIMIT") {
@@ -135,7 +139,8 @@ fn store_it(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply, command: &'stati
 }
 
 const WEIGHTS: argspec::Arg = integer("weight").token("WEIGHTS").multiple().optional();
-const AGGREGATES: [argspec::Arg; 3] = [token("sum", "SUM"), token("min", "MIN"), token("max", "MAX")];
+const AGGREGATES: [argspec::Arg; 4] =
+    [token("sum", "SUM"), token("min", "MIN"), token("max", "MAX"), token("count", "COUNT").since("8.8.0")];
 const AGGREGATE: argspec::Arg = oneof("aggregate", &AGGREGATES).token("AGGREGATE").optional();
 const WITHSCORES: argspec::Arg = token("withscores", "WITHSCORES").optional();
 
@@ -256,6 +261,21 @@ mod tests {
         let lines: Vec<_> = reply.split("\r\n").collect();
         let bulks = lines.windows(2).filter(|pair| pair[0].starts_with('$')).map(|pair| pair[1]);
         bulks.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn inputs_may_count_for_their_weight_whatever_the_scores() {
+        let mut s = Session::new();
+        s.run("ZADD a 10 x 20 y");
+        s.run("ZADD b 5 y 6 z");
+        s.run("SADD c y");
+        let union = "*6\r\n$1\r\nx\r\n$1\r\n1\r\n$1\r\nz\r\n$1\r\n1\r\n$1\r\ny\r\n$1\r\n3\r\n";
+        assert_eq!(s.run("ZUNION 3 a b c AGGREGATE COUNT WITHSCORES"), union);
+        let inter = "*2\r\n$1\r\ny\r\n$1\r\n7\r\n";
+        assert_eq!(s.run("ZINTER 3 a b c WEIGHTS 1 2 4 AGGREGATE count WITHSCORES"), inter);
+        s.run("ZUNIONSTORE d 1 a AGGREGATE COUNT");
+        assert_eq!(s.run("ZSCORE d y"), "$1\r\n1\r\n");
+        assert_eq!(s.run("ZUNION 1 a AGGREGATE COUNTS"), "-ERR syntax error\r\n");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Operand<'a> {
     members: Members<'a>,
     /// By what its scores are multiplied.
     pub weight: f64,
+    /// Whether each of its members counts as having the score 1.
+    pub counts: bool,
 }
 
 /// The inputs that these keys hold.
@@ -80,7 +82,7 @@ pub fn operands<'d>(db: &'d mut Db<'_>, keys: Args<'_>) -> Result<Vec<Operand<'d
             Some(Ref::Zset(zset)) => Members::Zset(zset),
             _ => Members::None,
         };
-        Operand { members, weight: 1.0 }
+        Operand { members, weight: 1.0, counts: false }
     };
     Ok(keys.iter().zip(found).map(operand).collect())
 }
@@ -99,7 +101,10 @@ impl<'a> Operand<'a> {
         match self.members {
             Members::None => {}
             Members::Set(set) => drop(set.iter().all(|member| visit(member, 1.0))),
-            Members::Zset(zset) => drop(zset.iter().all(|(member, score)| visit(member, score))),
+            Members::Zset(zset) => {
+                let counts = self.counts;
+                zset.iter().all(|(member, score)| visit(member, if counts { 1.0 } else { score }));
+            }
         }
     }
 
@@ -118,7 +123,8 @@ impl<'a> Operand<'a> {
             Members::Set(set) => set.contains_probe(&mut wanted.probe).then_some(1.0),
             Members::Zset(zset) => {
                 let mut digits = itoa::Buffer::new();
-                zset.score_with(wanted.member.text(&mut digits), &mut wanted.hash)
+                let score = zset.score_with(wanted.member.text(&mut digits), &mut wanted.hash);
+                if self.counts { score.and(Some(1.0)) } else { score }
             }
         }
     }

@@ -11,8 +11,8 @@ pub(super) static PARAMS: &[Param] = &[
     int("lfu-log-factor", field!(lfu_log_factor), 0, INT_MAX, "10").hook(Hook::Eviction),
     int("lfu-decay-time", field!(lfu_decay_time_min), 0, INT_MAX, "1").hook(Hook::Eviction),
     int("active-expire-effort", field!(active_expire_effort), 1, 10, "1"),
-    boolean("lazyfree-lazy-eviction", field!(lazyfree_lazy_eviction), "yes"),
-    boolean("lazyfree-lazy-expire", field!(lazyfree_lazy_expire), "yes"),
+    boolean("lazyfree-lazy-eviction", field!(lazyfree_lazy_eviction), "no"),
+    boolean("lazyfree-lazy-expire", field!(lazyfree_lazy_expire), "no"),
     boolean("lazyfree-lazy-server-del", field!(lazyfree_lazy_server_del), "yes"),
     boolean("lazyfree-lazy-user-del", field!(lazyfree_lazy_user_del), "yes"),
     boolean("lazyfree-lazy-user-flush", field!(lazyfree_lazy_user_flush), "no"),
@@ -45,4 +45,6 @@ pub(super) static PARAMS: &[Param] = &[
     memory("hll-sparse-max-bytes", field!(hll_sparse_max_bytes), 0, BYTES_MAX, "3000").hook(Hook::Encodings),
     memory("stream-node-max-bytes", field!(stream_node_max_bytes), 0, BYTES_MAX, "4kb").hook(Hook::Encodings),
     int("stream-node-max-entries", field!(stream_node_max_entries), 0, i64::MAX, "100").hook(Hook::Encodings),
+    int("stream-idmp-duration", field!(stream_idmp_duration_s), 1, 86_400, "100"),
+    int("stream-idmp-maxsize", field!(stream_idmp_maxsize), 1, 10_000, "100"),
 ];

@@ -24,8 +24,11 @@
 pub const VERSION_USUAL: u16 = 10;
 /// The version that brought fields that expire.
 pub const VERSION_TTL: u16 = 12;
+/// The versions that brought streams that recognise what comes twice, and entries of streams that are nobody's.
+pub const VERSION_STREAM_4: u16 = 13;
+pub const VERSION_STREAM_5: u16 = 14;
 /// The newest version of upstream's files that is read.
-pub const VERSION_REDIS_MAX: u16 = 12;
+pub const VERSION_REDIS_MAX: u16 = VERSION_STREAM_5;
 /// The version that Valkey gives its own files.
 pub const VERSION_VALKEY: u16 = 80;
 
@@ -92,11 +95,13 @@ pub mod kind {
     pub const HASH_LISTPACK_TTL_PRE_GA: u8 = 23;
     pub const HASH_TTL: u8 = 24;
     pub const HASH_LISTPACK_TTL: u8 = 25;
+    pub const STREAM_LISTPACKS_4: u8 = 26;
+    pub const STREAM_LISTPACKS_5: u8 = 27;
 
     /// The highest of these in a file of this version.
     pub fn max(family: super::Family) -> u8 {
         match family {
-            super::Family::Redis => HASH_LISTPACK_TTL,
+            super::Family::Redis => STREAM_LISTPACKS_5,
             super::Family::Valkey => HASH_TTL_PRE_GA,
         }
     }
@@ -104,7 +109,9 @@ pub mod kind {
     /// The oldest version, from the usual one on, whose readers know this type.
     pub fn version(kind: u8) -> u16 {
         match kind {
-            HASH_TTL_PRE_GA.. => super::VERSION_TTL,
+            STREAM_LISTPACKS_5.. => super::VERSION_STREAM_5,
+            STREAM_LISTPACKS_4 => super::VERSION_STREAM_4,
+            HASH_TTL_PRE_GA..=HASH_LISTPACK_TTL => super::VERSION_TTL,
             SET_LISTPACK | STREAM_LISTPACKS_3 => 11,
             _ => super::VERSION_USUAL,
         }
@@ -134,6 +141,8 @@ pub mod kind {
             STREAM_LISTPACKS_2 => "stream-v2",
             SET_LISTPACK => "set-listpack",
             STREAM_LISTPACKS_3 => "stream-v3",
+            STREAM_LISTPACKS_4 => "stream-v4",
+            STREAM_LISTPACKS_5 => "stream-v5",
             HASH_TTL_PRE_GA => "hash-hashtable-md-pre-release",
             HASH_LISTPACK_TTL_PRE_GA => "hash-listpack-md-pre-release",
             HASH_TTL => "hash-hashtable-md",
@@ -221,8 +230,8 @@ mod tests {
     #[test]
     fn versions_tell_the_families_apart() {
         assert_eq!(Family::of_version(0), None);
-        assert_eq!(Family::of_version(12), Some(Family::Redis));
-        assert_eq!(Family::of_version(13), None);
+        assert_eq!(Family::of_version(14), Some(Family::Redis));
+        assert_eq!(Family::of_version(15), None);
         assert_eq!(Family::of_version(80), Some(Family::Valkey));
     }
 }

@@ -124,9 +124,11 @@ impl Reading {
                 let set = Set::from_listpack(listpack, &self.set, self.deep);
                 set.map(Value::Set).ok_or(Error::corrupt("Set listpack with dup elements"))
             }
-            kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
-                streams::read(source, kind).map(Value::Stream)
-            }
+            kind::STREAM_LISTPACKS
+            | kind::STREAM_LISTPACKS_2
+            | kind::STREAM_LISTPACKS_3
+            | kind::STREAM_LISTPACKS_4
+            | kind::STREAM_LISTPACKS_5 => streams::read(source, kind).map(Value::Stream),
             kind::MODULE_PRE_GA | kind::MODULE_2 => self.module(source),
             kind::HASH_TTL_PRE_GA if self.family == Family::Valkey => self.hash_with_times(source, Times::Behind),
             kind::HASH_TTL_PRE_GA => self.hash_with_times(source, Times::Absolute),

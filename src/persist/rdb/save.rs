@@ -45,13 +45,12 @@ pub fn delay(delay_us: i32, key: u64) {
 
 /// The oldest version whose readers know everything there is to write.
 fn version(server: &Server) -> u16 {
-    if server.dbs.iter().any(|db| db.first_elem_expiry().is_some()) {
-        return VERSION_TTL;
-    }
+    let has_ttl = server.dbs.iter().any(|db| db.first_elem_expiry().is_some());
+    let usual = if has_ttl { VERSION_TTL } else { VERSION_USUAL };
     // Of the other types only streams may need a newer one, and that shows in each of them.
     let has_streams = |db: &&Database| db.sizes().of(Type::Stream).iter().any(|count| *count > 0);
     let kinds = server.dbs.iter().filter(has_streams).flat_map(|db| db.iter()).map(|entry| kind_of(entry.value()));
-    kinds.map(kind::version).max().unwrap_or(VERSION_USUAL)
+    kinds.map(kind::version).max().unwrap_or(usual).max(usual)
 }
 
 /// Writes everything the server holds. Errors stick to the writer.

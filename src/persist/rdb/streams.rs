@@ -8,13 +8,16 @@
 //!     number pending; for each    id: 16 bytes    delivered: u64 ms    deliveries
 //!     number of consumers; for each   name: text   seen: u64 ms   [3] active: u64 ms
 //!         number pending; for each    id: 16 bytes
+//!     [5] number given back; for each     id: 16 bytes
+//! [4] names are kept for: s       so many of each producer
+//!     number of producers; for each   name: text
+//!         number sent; for each   name: text       entry's id: two lengths
+//!     number ever added under a name  number that came again
 //! ```
 //!
-//! What was given back (XNACK) and is nobody's is written under a consumer without a name, for no version read here knows of
-//! such entries: a server that does not either lets anybody claim them, for they were delivered in 1970.
-//!
-//! Numbers without a width are lengths. `[2]` is there in types 19 and 21, `[3]` in type 21. A stream is written as type 19,
-//! which Redis 7.0 reads, when its consumers' times fit that: it is read with both times alike.
+//! Numbers without a width are lengths. `[2]` is there in types 19 and later ones, `[3]` in types 21, 26 and 27, `[4]` (XADD's
+//! IDMP) in the last two, `[5]` (XNACK) in type 27 alone. A stream is written as type 19, which Redis 7.0 reads, unless it
+//! holds what only a later one can say; type 19 is read with both times of a consumer alike.
 
 use std::io::Write;
 
@@ -22,17 +25,33 @@ use super::format::kind;
 use super::source::{Error, Source};
 use super::write::Writer;
 use crate::types::Stream;
+use crate::types::stream::idmp::{DURATION_MAX_S, MAX_MAX, Sent};
 use crate::types::stream::parts::{Broken, Builder, Counters};
-use crate::types::stream::{ConsumerNo, StreamId};
+use crate::types::stream::{ConsumerNo, Group, StreamId};
 
 /// The number that the stream's type is written under.
 pub fn kind_of(stream: &Stream) -> u8 {
+    if stream.groups.iter().any(|(_, group)| given_back(group).next().is_some()) {
+        return kind::STREAM_LISTPACKS_5;
+    }
+    if stream.sent.is_some() {
+        return kind::STREAM_LISTPACKS_4;
+    }
     let mut consumers = stream.groups.iter().flat_map(|(_, group)| group.consumers());
     if consumers.all(|(_, consumer)| consumer.active_ms == consumer.seen_ms) {
         kind::STREAM_LISTPACKS_2
     } else {
         kind::STREAM_LISTPACKS_3
     }
+}
+
+/// What is pending in a group and nobody's.
+fn given_back(group: &Group) -> impl Iterator<Item = StreamId> {
+    let owned: usize = group.consumers().map(|(_, consumer)| consumer.pending_len()).sum();
+    // Most groups have nothing of the kind, and need not be walked to know.
+    let any = group.pending_len() > owned;
+    let all = any.then(|| group.pending_from(StreamId::MIN)).into_iter().flatten();
+    all.filter(|(_, pending)| pending.consumer == ConsumerNo::NOBODY).map(|(id, _)| id)
 }
 
 fn write_id<W: Write>(to: &mut Writer<W>, id: StreamId) {
@@ -42,7 +61,7 @@ fn write_id<W: Write>(to: &mut Writer<W>, id: StreamId) {
 
 /// Writes a stream as the type that [`kind_of`] says.
 pub fn write<W: Write>(to: &mut Writer<W>, stream: &Stream) {
-    let with_active = kind_of(stream) == kind::STREAM_LISTPACKS_3;
+    let kind = kind_of(stream);
     let log = &stream.log;
     to.len_field(log.node_count());
     for node in log.nodes() {
@@ -65,35 +84,71 @@ pub fn write<W: Write>(to: &mut Writer<W>, stream: &Stream) {
             to.raw(&pending.delivered_ms.to_le_bytes());
             to.len_field(pending.deliveries as usize);
         }
-        let all = group.pending_from(StreamId::MIN);
-        let mut given_back: Vec<StreamId> =
-            all.filter(|(_, pending)| pending.consumer == ConsumerNo::NOBODY).map(|(id, _)| id).collect();
-        let stand_in = !given_back.is_empty() && group.find(b"").is_none();
-        to.len_field(group.consumers().len() + usize::from(stand_in));
-        if stand_in {
-            consumer(to, b"", [0, 0], with_active, &std::mem::take(&mut given_back));
-        }
-        for (_, one) in group.consumers() {
-            let mut ids: Vec<StreamId> = one.pending_from(StreamId::MIN).collect();
-            if one.name().is_empty() {
-                ids.append(&mut given_back);
+        to.len_field(group.consumers().len());
+        for (_, consumer) in group.consumers() {
+            to.text(consumer.name());
+            to.raw(&consumer.seen_ms.to_le_bytes());
+            if kind >= kind::STREAM_LISTPACKS_3 {
+                to.raw(&consumer.active_ms.to_le_bytes());
             }
-            consumer(to, one.name(), [one.seen_ms, one.active_ms], with_active, &ids);
+            to.len_field(consumer.pending_len());
+            for id in consumer.pending_from(StreamId::MIN) {
+                to.raw(&id.to_bytes());
+            }
         }
+        if kind == kind::STREAM_LISTPACKS_5 {
+            to.len_field(given_back(group).count());
+            for id in given_back(group) {
+                to.raw(&id.to_bytes());
+            }
+        }
+    }
+    if kind >= kind::STREAM_LISTPACKS_4 {
+        write_sent(to, stream.sent.as_deref().unwrap_or(&Sent::default()));
     }
 }
 
-/// Writes a consumer: when it was seen and active, and what is pending for it.
-fn consumer<W: Write>(to: &mut Writer<W>, name: &[u8], times_ms: [i64; 2], with_active: bool, ids: &[StreamId]) {
-    to.text(name);
-    to.raw(&times_ms[0].to_le_bytes());
-    if with_active {
-        to.raw(&times_ms[1].to_le_bytes());
+/// Writes what producers have sent.
+fn write_sent<W: Write>(to: &mut Writer<W>, sent: &Sent) {
+    to.len_field(sent.duration_s as usize);
+    to.len_field(sent.max);
+    to.len_field(sent.producer_count());
+    for (producer, names) in sent.producers() {
+        to.text(producer);
+        to.len_field(names.len());
+        for (name, id) in names {
+            to.text(name);
+            write_id(to, id);
+        }
     }
-    to.len_field(ids.len());
-    for id in ids {
-        to.raw(&id.to_bytes());
+    to.len_field(sent.added as usize);
+    to.len_field(sent.duplicates as usize);
+}
+
+/// Reads what producers have sent; nothing, if there is nothing in it that a stream does not have anyway.
+fn read_sent(source: &mut impl Source) -> Result<Option<Sent>, Error> {
+    const CORRUPT: Error = Error::corrupt("Invalid idempotent producers of a stream");
+    let (duration_s, max) = (source.len()?, source.len()?);
+    let max = usize::try_from(max).ok().filter(|max| (1..=MAX_MAX).contains(max)).ok_or(CORRUPT)?;
+    if !(1..=DURATION_MAX_S).contains(&duration_s) {
+        return Err(CORRUPT);
     }
+    let mut sent = Sent::new(duration_s, max);
+    let (mut producer, mut name) = (Vec::new(), Vec::new());
+    for _ in 0..source.count(2)? {
+        producer.clear();
+        source.append_text(&mut producer)?;
+        for _ in 0..source.count(3)? {
+            name.clear();
+            source.append_text(&mut name)?;
+            let id = read_id(source)?;
+            if !sent.restore(&producer, &name, id) {
+                return Err(CORRUPT);
+            }
+        }
+    }
+    (sent.added, sent.duplicates) = (source.len()?, source.len()?);
+    Ok((!sent.is_default()).then_some(sent))
 }
 
 fn read_id(source: &mut impl Source) -> Result<StreamId, Error> {
@@ -113,10 +168,10 @@ fn complaint(broken: Broken) -> Error {
     })
 }
 
-/// Reads a stream of type 15, 19 or 21.
+/// Reads a stream of type 15, 19, 21, 26 or 27.
 pub fn read(source: &mut impl Source, kind: u8) -> Result<Stream, Error> {
     let second = kind != kind::STREAM_LISTPACKS;
-    let third = kind == kind::STREAM_LISTPACKS_3;
+    let third = kind >= kind::STREAM_LISTPACKS_3;
     let mut builder = Builder::new();
     for _ in 0..source.count(18)? {
         let id = source.text(|text| <[u8; 16]>::try_from(text).ok())?;
@@ -155,6 +210,14 @@ pub fn read(source: &mut impl Source, kind: u8) -> Result<Stream, Error> {
                 builder.owned(StreamId::from_bytes(source.array()?)).map_err(complaint)?;
             }
         }
+        if kind == kind::STREAM_LISTPACKS_5 {
+            for _ in 0..source.count(16)? {
+                builder.given_back(StreamId::from_bytes(source.array()?)).map_err(complaint)?;
+            }
+        }
+    }
+    if kind >= kind::STREAM_LISTPACKS_4 {
+        builder.sent(read_sent(source)?);
     }
     builder.finish().map_err(complaint)
 }

@@ -127,7 +127,7 @@ pub fn plan(bytes: &[u8], index: usize, value: u8, max_bytes: usize) -> Result<P
     if added > run.bytes && bytes.len() + added - run.bytes > max_bytes {
         return Ok(Plan::Promote);
     }
-    Ok(Plan::Replace(Change { range: at..(at + run.bytes).min(bytes.len()), runs, before }))
+    Ok(Plan::Replace(Change { range: at..at + run.bytes, runs, before }))
 }
 
 impl Change {
@@ -135,7 +135,11 @@ impl Change {
     pub fn apply(self, bytes: &mut Vec<u8>) {
         let mut added = Vec::with_capacity(5);
         self.runs.into_iter().flatten().for_each(|run| run.write(&mut added));
-        bytes.splice(self.range, added);
+        // A long form that was cut short is taken for whole: what follows loses a byte.
+        let cut = self.range.end.saturating_sub(bytes.len());
+        let range = self.range.start..self.range.end - cut;
+        bytes.splice(range, added);
+        bytes.truncate(bytes.len() - cut);
         let mut at = self.before;
         for _ in 0..JOINED_MAX {
             if at >= bytes.len() {

@@ -9,9 +9,12 @@ use hashbrown::HashMap;
 
 use super::id::StreamId;
 
-/// How long names are kept, in seconds, and how many of each producer, unless a stream is told otherwise.
+/// How long names are kept, in seconds, and how many of each producer, unless configuration or the stream say otherwise.
 pub const DEFAULT_DURATION_S: u64 = 100;
 pub const DEFAULT_MAX: usize = 100;
+/// The most that either may be.
+pub const DURATION_MAX_S: u64 = 86_400;
+pub const MAX_MAX: usize = 10_000;
 
 /// What one producer has sent.
 #[derive(Clone, Debug, Default)]
@@ -47,18 +50,41 @@ pub struct Sent {
 
 impl Default for Sent {
     fn default() -> Sent {
-        Sent {
-            duration_s: DEFAULT_DURATION_S,
-            max: DEFAULT_MAX,
-            producers: BTreeMap::new(),
-            tidied: Box::default(),
-            added: 0,
-            duplicates: 0,
-        }
+        Sent::new(DEFAULT_DURATION_S, DEFAULT_MAX)
     }
 }
 
 impl Sent {
+    /// Nothing has been sent yet; names will be kept for so long, and so many of each producer.
+    pub fn new(duration_s: u64, max: usize) -> Sent {
+        Sent { duration_s, max, producers: BTreeMap::new(), tidied: Box::default(), added: 0, duplicates: 0 }
+    }
+
+    /// Whether nothing was ever sent, nor anything set.
+    pub fn is_default(&self) -> bool {
+        self.producers.is_empty()
+            && (self.duration_s, self.max, self.added, self.duplicates) == (DEFAULT_DURATION_S, DEFAULT_MAX, 0, 0)
+    }
+
+    /// Puts a name back that a file says was sent; `false` if there is one already, or there are too many. Files do not say when it was
+    /// sent, but the entry's id does, unless whoever added it made it up.
+    pub fn restore(&mut self, producer: &[u8], name: &[u8], id: StreamId) -> bool {
+        let known = self.producers.entry(producer.into()).or_default();
+        if known.order.len() >= self.max || known.sent.insert(name.into(), id).is_some() {
+            return false;
+        }
+        known.order.push_back((id.ms, name.into()));
+        true
+    }
+
+    /// Each producer with the names that it has sent and their entries, in the order they came.
+    pub fn producers(&self) -> impl Iterator<Item = (&[u8], impl ExactSizeIterator<Item = (&[u8], StreamId)>)> {
+        self.producers.iter().map(|(producer, known)| {
+            let names = known.order.iter().map(|(_, name)| (&**name, known.sent.get(name).copied().unwrap_or_default()));
+            (&**producer, names)
+        })
+    }
+
     fn since_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.duration_s * 1000)
     }
@@ -118,9 +144,7 @@ impl Sent {
 
     /// All that is known: producer, name, entry; each producer's in the order they came.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8], StreamId)> {
-        self.producers.iter().flat_map(|(producer, sent)| {
-            sent.order.iter().filter_map(move |(_, name)| Some((&**producer, &**name, *sent.sent.get(name)?)))
-        })
+        self.producers().flat_map(|(producer, names)| names.map(move |(name, id)| (producer, name, id)))
     }
 
     /// Heap bytes, about.

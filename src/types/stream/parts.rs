@@ -2,6 +2,7 @@
 
 use super::groups::{Group, Pending};
 use super::id::StreamId;
+use super::idmp::Sent;
 use super::node::Node;
 use super::{ConsumerNo, Stream};
 
@@ -25,15 +26,17 @@ pub enum Broken {
 }
 
 /// A stream in the making. Call [`node`](Self::node) for each node, [`counters`](Self::counters) once, then for each group
-/// [`group`](Self::group), its [`pending`](Self::pending) entries, and each [`consumer`](Self::consumer) with what is
-/// [`owned`](Self::owned) by it; at last [`finish`](Self::finish).
+/// [`group`](Self::group), its [`pending`](Self::pending) entries, each [`consumer`](Self::consumer) with what is
+/// [`owned`](Self::owned) by it, and what is nobody's ([`given_back`](Self::given_back)); at last [`finish`](Self::finish).
 #[derive(Default)]
 pub struct Builder {
     stream: Stream,
     group: Option<(Vec<u8>, Group)>,
-    /// The consumer that was begun last, and whether it has no name.
-    consumer: Option<(ConsumerNo, bool)>,
+    /// The consumer that was begun last.
+    consumer: Option<ConsumerNo>,
     owned: usize,
+    /// What of the group is nobody's.
+    given_back: Vec<StreamId>,
 }
 
 /// The counters of a stream as files hold them. Those that older formats do not have are `None`.
@@ -117,21 +120,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Begins a consumer of the group that was begun last. One without a name that was never seen stands for nobody.
+    /// Begins a consumer of the group that was begun last.
     ///
     /// # Errors
     /// When there is one of this name.
     pub fn consumer(&mut self, name: &[u8], seen_ms: i64, active_ms: i64) -> Result<(), Broken> {
         let (_, group) = self.group.as_mut().ok_or(Broken::Consumer)?;
-        if name.is_empty() && seen_ms == 0 {
-            self.consumer = Some((ConsumerNo::NOBODY, true));
-            return Ok(());
-        }
         let no = group.add_consumer(name, seen_ms).ok_or(Broken::Consumer)?;
         if let Some(consumer) = group.consumer_mut(no) {
             consumer.active_ms = active_ms;
         }
-        self.consumer = Some((no, name.is_empty()));
+        self.consumer = Some(no);
         Ok(())
     }
 
@@ -141,27 +140,40 @@ impl Builder {
     /// When there is no such entry, or it is somebody's.
     pub fn owned(&mut self, id: StreamId) -> Result<(), Broken> {
         let (_, group) = self.group.as_mut().ok_or(Broken::Pending)?;
-        let (consumer, is_nameless) = self.consumer.ok_or(Broken::Pending)?;
+        let consumer = self.consumer.ok_or(Broken::Pending)?;
         let pending = group.pending(id).filter(|pending| pending.consumer == ConsumerNo::NOBODY).ok_or(Broken::Pending)?;
-        if consumer == ConsumerNo::NOBODY && pending.delivered_ms != 0 {
-            return Err(Broken::Pending);
-        }
-        // What was given back is kept under no name, and was delivered at no time.
-        if !(is_nameless && pending.delivered_ms == 0) {
-            group.deliver(id, Pending { consumer, ..pending });
-        }
+        group.deliver(id, Pending { consumer, ..pending });
         self.owned += 1;
         Ok(())
     }
 
-    /// Ends the group that was begun last: every pending entry must be somebody's.
+    /// Says that a pending entry of the group that was begun last is nobody's; each consumer has been told before.
+    ///
+    /// # Errors
+    /// When there is no such entry, or it is somebody's.
+    pub fn given_back(&mut self, id: StreamId) -> Result<(), Broken> {
+        let (_, group) = self.group.as_ref().ok_or(Broken::Pending)?;
+        group.pending(id).filter(|pending| pending.consumer == ConsumerNo::NOBODY).ok_or(Broken::Pending)?;
+        self.given_back.push(id);
+        Ok(())
+    }
+
+    /// Sets what producers have sent.
+    pub fn sent(&mut self, sent: Option<Sent>) {
+        self.stream.sent = sent.map(Box::new);
+    }
+
+    /// Ends the group that was begun last: every pending entry must be somebody's or have been given back, once.
     fn end_group(&mut self) -> Result<(), Broken> {
         if let Some((name, group)) = self.group.take() {
-            if self.owned != group.pending_len() {
+            self.given_back.sort_unstable();
+            let twice = self.given_back.windows(2).any(|pair| pair[0] == pair[1]);
+            if twice || self.owned + self.given_back.len() != group.pending_len() {
                 return Err(Broken::Pending);
             }
             self.stream.groups.add(&name, group);
         }
+        self.given_back.clear();
         (self.consumer, self.owned) = (None, 0);
         Ok(())
     }

@@ -216,6 +216,10 @@ pub const HLL: &[Rule] = &[
     (OLD, 1, "PFDEBUG TODENSE p1"),
     (OLD, 1, "(PFADD|PFCOUNT|PFMERGE) <any>+"),
     (OLD, 1, "SETRANGE p2 0 <val>"),
+    // Damage to the registers, which may or may not be in the way of an element.
+    (OLD, 2, "SETRANGE p2 (16|17|18|19|20|25|30) (a|~|0|é|ab|<val>)"),
+    (OLD, 1, "APPEND p2 (a|0|é|~~)"),
+    (OLD, 3, "PFADD p2 <elem>"),
     (OLD, 1, "DEL <hll>"),
 ];
 

@@ -46,7 +46,8 @@ pub fn stats(server: &mut Server, out: &mut Report) {
     out.field("pubsubshard_channels", server.pubsub.shards.len());
     out.field("latest_fork_usec", server.children.last_fork_us);
     out.field("total_forks", server.children.forks);
-    out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    out.field("migrate_cached_sockets", server.links.len());
+    out.zeros(&["slave_expires_tracked_keys"]);
     let moved = server.defrag.figures();
     out.field("active_defrag_hits", moved.hits);
     out.field("active_defrag_misses", moved.misses);
