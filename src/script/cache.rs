@@ -32,8 +32,28 @@ pub struct Script {
     pub code_at: u32,
     /// The function it is, once it has run.
     pub function: Option<Ref>,
+    /// Runs so far, as far as anyone counts.
+    runs: u8,
     /// When it was last used, if it came by EVAL.
     used: Option<u64>,
+}
+
+impl Script {
+    /// It is about to run; whether for the `nth` time.
+    #[inline]
+    pub fn runs_for_the(&mut self, nth: u8) -> bool {
+        count_run(&mut self.runs, nth)
+    }
+}
+
+/// Counts one run more; whether it is the `nth`.
+#[inline]
+pub fn count_run(runs: &mut u8, nth: u8) -> bool {
+    if *runs >= nth {
+        return false;
+    }
+    *runs += 1;
+    *runs == nth
 }
 
 /// Scripts by their digest.
@@ -126,7 +146,7 @@ impl Cache {
             self.clock
         });
         self.body_bytes += body.len();
-        let script = Script { body: body.into(), flags, code_at: code_at as u32, function: None, used };
+        let script = Script { body: body.into(), flags, code_at: code_at as u32, function: None, runs: 0, used };
         if let Some(old) = self.scripts.insert(digest, script) {
             self.body_bytes -= old.body.len();
             self.recent.remove(&old.used.unwrap_or_default());

@@ -24,6 +24,12 @@ pub enum Purpose {
     Functions,
 }
 
+/// Runs after which a script or function becomes machine code: by then it is worth the tenth of a millisecond that this takes.
+pub const NATIVE_AFTER: u8 = 16;
+/// Longest source that becomes machine code, and the most of it in one interpreter, in bytes. Code is some ten times as long.
+const NATIVE_SOURCE_MAX: usize = 32 << 10;
+const NATIVE_TOTAL_MAX: usize = 1 << 20;
+
 /// Globals that scripts have.
 const ALLOWED: &[&[u8]] = &[
     b"_G",
@@ -85,6 +91,8 @@ impl Failure {
 pub struct Engine {
     interpreter: Interpreter,
     handler: Ref,
+    /// Bytes of source that became machine code.
+    native_bytes: usize,
     /// For functions: the environment, its metatable, and what is seen while a library loads.
     libraries: Option<(Ref, Ref, Ref)>,
 }
@@ -107,7 +115,7 @@ impl Engine {
                 Ok(0)
             })
             .ok()?;
-        Some(Engine { interpreter, handler: handler?, libraries })
+        Some(Engine { interpreter, handler: handler?, native_bytes: 0, libraries })
     }
 
     /// Bytes it holds.
@@ -150,6 +158,20 @@ impl Engine {
             (Ok(()), None) => Err(message),
             (Err(_), _) => Err(b"not enough memory".to_vec()),
         }
+    }
+
+    /// A function whose source is so long has run often: it becomes machine code, if it is not too long and there is not too much
+    /// already. Machine code lies outside the memory that the interpreter's limit counts; this bounds it.
+    pub fn make_native(&mut self, function: &Ref, source_bytes: usize) {
+        if source_bytes > NATIVE_SOURCE_MAX || self.native_bytes + source_bytes > NATIVE_TOTAL_MAX {
+            return;
+        }
+        self.native_bytes += source_bytes;
+        let _ = self.interpreter.protected(None, &mut |vm| {
+            vm.push_ref(function);
+            vm.make_native(1);
+            Ok(0)
+        });
     }
 
     /// Runs `body` with errors caught. The server must be lent.

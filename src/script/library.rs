@@ -30,6 +30,8 @@ pub struct Function {
     pub flags: ScriptFlags,
     pub callback: Ref,
     pub library: Box<[u8]>,
+    /// Calls so far, as far as anyone counts.
+    pub runs: u8,
 }
 
 /// A library.
@@ -55,6 +57,17 @@ impl Libraries {
     /// The function of that name.
     pub fn function(&self, name: &[u8]) -> Option<&Function> {
         self.functions.get(&fold(name))
+    }
+
+    /// The same, about to be called.
+    pub fn called(&mut self, name: &[u8]) -> Option<&mut Function> {
+        self.functions.get_mut(&fold(name))
+    }
+
+    /// How long the text is that the function comes from.
+    pub fn source_bytes(&self, name: &[u8]) -> usize {
+        let library = self.function(name).and_then(|function| self.libraries.get(&function.library));
+        library.map_or(0, |library| library.code.len())
     }
 
     /// The function found under that folded name.
@@ -141,7 +154,9 @@ impl Server {
         let library = Library { code: code.into(), functions: functions.iter().map(|function| fold(&function.name)).collect() };
         for Registered { name: function, description, flags, callback } in functions {
             let library: Box<[u8]> = name[..].into();
-            libraries.functions.insert(fold(&function), Function { name: function, description, flags, callback, library });
+            libraries
+                .functions
+                .insert(fold(&function), Function { name: function, description, flags, callback, library, runs: 0 });
         }
         libraries.libraries.insert(name[..].into(), library);
         Ok(name)

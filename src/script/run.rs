@@ -145,6 +145,8 @@ fn show_monitors(ctx: &mut Ctx<'_>) {
 fn eval_on(ctx: &mut Ctx<'_>, engine: &mut Engine, digest: Digest20, keys: usize, read_only: bool) -> CmdResult {
     let Some(script) = ctx.server.scripts.cache.used(&digest) else { return Err(NO_SCRIPT) };
     let flags = script.flags;
+    let hot = script.runs_for_the(engine::NATIVE_AFTER);
+    let source_bytes = script.body.len();
     let function = match &script.function {
         Some(function) => function.same(),
         None => {
@@ -160,6 +162,9 @@ fn eval_on(ctx: &mut Ctx<'_>, engine: &mut Engine, digest: Digest20, keys: usize
         }
     };
     let running = begin(ctx, What::Script(digest), flags, read_only)?;
+    if hot {
+        engine.make_native(&function, source_bytes);
+    }
     let args = ctx.args;
     finish(ctx, engine, running, &mut |vm| {
         vm.push_ref(&function);
@@ -209,14 +214,19 @@ impl crate::server::Server {
 pub fn fcall(ctx: &mut Ctx<'_>, read_only: bool) -> CmdResult {
     let args = ctx.args;
     refuse_nested(ctx)?;
-    let Some(function) = ctx.server.scripts.libraries.function(args.at(1)) else {
+    let Some(function) = ctx.server.scripts.libraries.called(args.at(1)) else {
         return Err(CmdError::text("ERR Function not found"));
     };
+    let hot = cache::count_run(&mut function.runs, engine::NATIVE_AFTER);
     let (callback, flags, name) = (function.callback.same(), function.flags, function.name.clone());
     let keys = key_count(args, CmdError::text("ERR Bad number of keys provided"))?;
     show_monitors(ctx);
     let running = begin(ctx, What::Function(name, args.to_owned()), flags, read_only)?;
     let Some(mut engine) = take_engine(ctx, Purpose::Functions) else { return Err(CmdError::text("ERR not enough memory")) };
+    if hot {
+        let source_bytes = ctx.server.scripts.libraries.source_bytes(args.at(1));
+        engine.make_native(&callback, source_bytes);
+    }
     let outcome = finish(ctx, &mut engine, running, &mut |vm| {
         vm.push_ref(&callback);
         push_list(vm, args.slice(3, 3 + keys));

@@ -314,3 +314,33 @@ fn transactions_run_scripts() {
     s.run("GET k");
     assert_eq!(s.run("EXEC"), "*3\r\n+OK\r\n:2\r\n$1\r\n2\r\n");
 }
+
+#[test]
+fn machine_code_does_the_same() {
+    let mut session = Session::new();
+    let script = "local n = tonumber(ARGV[1])  if n == 1 then return redis.call('nope') end \
+                  if n == 2 then local t  return t.x end  if n == 3 then local function f(x) return f(x + 1) + 1 end  return f(1) end \
+                  local s = 0  for i = 1, n do s = s + math.floor(i / 2) end  return redis.call('INCRBY', KEYS[1], s)";
+    let cases = ["1", "2", "3", "100"];
+    let mut run = |case: &&str| {
+        session.run("DEL k");
+        session.run_args(&[b"EVAL", script.as_bytes(), b"1", b"k", case.as_bytes()])
+    };
+    let before: Vec<String> = cases.iter().map(&mut run).collect();
+    for _ in 0..2 * super::engine::NATIVE_AFTER {
+        run(&"10");
+    }
+    assert_eq!(cases.iter().map(&mut run).collect::<Vec<_>>(), before);
+    assert_eq!(before[3], ":2500\r\n");
+}
+
+#[test]
+fn functions_become_machine_code_with_what_they_call() {
+    let mut session = Session::new();
+    let code = "#!lua name=sums\nlocal function sum(n) local s = 0 for i = 1, n do s = s + i end return s end\n\
+                redis.register_function('sum', function(keys, args) return sum(tonumber(args[1])) end)";
+    assert_eq!(session.run_args(&[b"FUNCTION", b"LOAD", code.as_bytes()]), "$4\r\nsums\r\n");
+    for _ in 0..2 * super::engine::NATIVE_AFTER {
+        assert_eq!(session.run("FCALL sum 0 100"), ":5050\r\n");
+    }
+}

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_int, c_void};
 use mlua::ffi;
 
 use super::interpreter::call_native;
-use super::{Native, Ref, Vm};
+use super::{Kind, Native, Ref, Vm};
 use crate::script::compile;
 
 impl Vm<'_> {
@@ -49,6 +49,46 @@ impl Vm<'_> {
         }
         // SAFETY: as in `call`.
         unsafe { ffi::lua_pcall(self.state, arguments, ffi::LUA_MULTRET, 0) == ffi::LUA_OK }
+    }
+
+    /// Has a function, those it defines and those it has by name from around it run as machine code from now on, as far as the
+    /// machine and its rules allow; what it does is the same.
+    pub fn make_native(&mut self, index: c_int) {
+        const FUNCTIONS_MAX: usize = 64;
+        // SAFETY: says what machine this is.
+        if unsafe { ffi::luau_codegen_supported() } == 0 {
+            return;
+        }
+        // SAFETY: prepares the interpreter, again if it is: that does nothing.
+        unsafe { ffi::luau_codegen_create(self.state) };
+        let base = self.top();
+        let mut seen = Vec::new();
+        self.push_copy(index);
+        while self.top() > base {
+            let function = self.top();
+            // SAFETY: the index holds a value.
+            let is_code = self.kind(function) == Kind::Function && unsafe { ffi::lua_iscfunction(self.state, function) } == 0;
+            let identity = self.identity(function);
+            if !is_code || seen.len() >= FUNCTIONS_MAX || seen.contains(&identity) || !self.has_room(4) {
+                self.pop(1);
+                continue;
+            }
+            seen.push(identity);
+            // SAFETY: it is a function of the language. Its bytecode stays as it is; what cannot be translated is left alone.
+            unsafe { ffi::luau_codegen_compile(self.state, function) };
+            for n in 1..=c_int::from(u8::MAX) {
+                // SAFETY: a function is at the index, and there is room; numbers out of range push nothing.
+                let name = unsafe { ffi::lua_getupvalue(self.state, function, n) };
+                if name.is_null() || !self.has_room(4) {
+                    break;
+                }
+                if self.kind(self.top()) != Kind::Function {
+                    self.pop(1);
+                }
+            }
+            // SAFETY: the index holds a value.
+            unsafe { ffi::lua_remove(self.state, function) };
+        }
     }
 
     /// Keeps the value at `index` outside the stack.
