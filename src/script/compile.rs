@@ -15,8 +15,8 @@ impl Code {
 /// Compiles a text.
 ///
 /// `KEYS` and `ARGV` change from run to run: they must be nil when code is loaded ([`super::engine::Engine::load`]), for globals
-/// are looked up then, once and for all if they are there. `tostring` is not a builtin here: it prints numbers as 5.1 did. Nor is `getmetatable`: before a builtin its arguments are looked up,
-/// and where neither is there, the function is the one to be named.
+/// are looked up then, once and for all if they are there. `tostring` is not a builtin here: it prints numbers as 5.1 did. Nor is
+/// `getmetatable`: before a builtin its arguments are looked up, and where neither is there, the function is the one to be named.
 ///
 /// # Errors
 /// What is wrong, behind `:line:`.

@@ -32,6 +32,15 @@ pub struct Place {
     pub lat: f64,
 }
 
+/// The cell of a score, as x86-64 turns doubles into unsigned integers: modulo 2^64 below zero, zero from 2^64 on.
+fn bits_of(score: f64) -> u64 {
+    const HALF: f64 = (1u64 << 63) as f64;
+    /// What the conversion to signed integers gives for what it cannot represent.
+    const INDEFINITE: u64 = 1 << 63;
+    let signed = |value: f64| if (-HALF..HALF).contains(&value) { value as i64 as u64 } else { INDEFINITE };
+    if score < HALF { signed(score) } else { signed(score - HALF) ^ INDEFINITE }
+}
+
 impl Place {
     /// Whether a score can hold it.
     pub fn is_valid(self) -> bool {
@@ -43,10 +52,10 @@ impl Place {
         Cell::around(self, STEP_MAX, LAT).bits as f64
     }
 
-    /// The place that a score means: the middle of its cell.
+    /// The place that a score means: the middle of its cell. Scores that no place has mean one all the same, as they do upstream.
     #[inline]
     pub fn of_score(score: f64) -> Place {
-        let area = Cell { bits: score as u64, step: STEP_MAX }.area();
+        let area = Cell { bits: bits_of(score), step: STEP_MAX }.area();
         Place {
             lon: ((area.lon.0 + area.lon.1) / 2.0).clamp(LON.0, LON.1),
             lat: ((area.lat.0 + area.lat.1) / 2.0).clamp(LAT.0, LAT.1),
@@ -310,6 +319,22 @@ mod tests {
 
     const PALERMO: Place = Place { lon: 13.361389, lat: 38.115556 };
     const CATANIA: Place = Place { lon: 15.087269, lat: 37.502669 };
+
+    #[test]
+    fn scores_without_a_place_are_read_as_the_machine_converts_them() {
+        for (score, bits) in [
+            (16.5, 16),
+            (-1.5, u64::MAX),
+            (-9223372036854775808.0, 1 << 63),
+            (-1e19, 1 << 63),
+            (9223372036854775808.0, 1 << 63),
+            (18446744073709549568.0, 18446744073709549568),
+            (1e308, 0),
+            (f64::INFINITY, 0),
+        ] {
+            assert_eq!(bits_of(score), bits, "{score}");
+        }
+    }
 
     #[test]
     fn scores_and_strings_are_those_known() {

@@ -44,14 +44,16 @@ impl Asked {
         Ok(Asked { start, end, in_bits })
     }
 
+    /// Both ends count from the end of the string, and in the wrong order: whatever its length, nothing is meant.
+    fn is_backwards(&self) -> bool {
+        self.end.is_some_and(|end| self.start < 0 && end < 0 && self.start > end)
+    }
+
     /// The bits meant, of a string of so many bytes: negative numbers count from the end.
     fn of(&self, len_bytes: usize) -> Range<u64> {
         let unit = if self.in_bits { 1 } else { 8 };
         let len = len_bytes as i64 * (8 / unit);
         let end = self.end.unwrap_or(-1);
-        if self.start < 0 && end < 0 && self.start > end {
-            return 0..0;
-        }
         let absolute = |at: i64| if at < 0 { at.saturating_add(len).max(0) } else { at };
         let (start, end) = (absolute(self.start), absolute(end).min(len - 1));
         if start > end { 0..0 } else { (start * unit) as u64..((end + 1) * unit) as u64 }
@@ -77,8 +79,8 @@ fn bitcount(db: &mut Db<'_>, args: Args<'_>, reply: &mut Reply) -> CmdResult {
     }
     let asked = Asked::parse(args.from(2), true)?;
     let count = match found? {
-        Some(bytes) => bits::count_range(&bytes, asked.of(bytes.len())),
-        None => 0,
+        Some(bytes) if !asked.is_backwards() => bits::count_range(&bytes, asked.of(bytes.len())),
+        _ => 0,
     };
     reply.int(count as i64);
     Ok(Flow::Done)
@@ -166,6 +168,9 @@ mod tests {
             ("k 1", 0),
             ("k 1 2", -1),
             ("k 1 -3", 0),
+            ("k 1 -1 -6", -1),
+            ("ones 1 -1 -6", -1),
+            ("ones 1 -3 -6", 0),
             ("k 0 0 11 BIT", -1),
             ("k 0 0 12 BIT", 12),
             ("k 0 9 -1 BIT", 12),

@@ -10,6 +10,9 @@ use super::memory::{Meter, allocate};
 use super::{Interrupter, Native, Raise, Ref, Vm};
 
 /// Calls the native whose address is the closure's upvalue.
+///
+/// # Safety
+/// The interpreter calls it, for a closure that `push_native` has made.
 pub(super) unsafe extern "C-unwind" fn call_native(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: upvalue 1 of every closure over this function is the address of a `Native`, put there by `push_native`; the state is
     // the running one, inside a protected call.

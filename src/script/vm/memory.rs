@@ -15,6 +15,9 @@ pub(super) struct Meter {
 const ALIGNMENT: usize = 16;
 
 /// Luau's allocator: the process's own, counted.
+///
+/// # Safety
+/// `meter` is what the interpreter was made with, and `block` came from here with the size `old`, or is null.
 pub(super) unsafe extern "C" fn allocate(meter: *mut c_void, block: *mut c_void, old: usize, new: usize) -> *mut c_void {
     // SAFETY: `meter` is what `lua_newstate` was given: it outlives the interpreter, which is used by one thread only.
     let meter = unsafe { &mut *meter.cast::<Meter>() };
