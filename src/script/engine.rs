@@ -9,7 +9,7 @@
 //!                                             afterwards the globals
 //! ```
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use super::compile::{self, Code};
 use super::vm::{Failed, Interpreter, Interrupter, Kind, Raise, Ref, Vm};
@@ -356,12 +356,30 @@ fn on_error(vm: &mut Vm<'_>) -> Result<i32, Raise> {
         _ => {
             vm.push_text(1);
             let text = messages::upstreams(vm.to_bytes(vm.top()).unwrap_or_default());
+            let line = place.as_ref().map_or(0, |(_, line)| *line as usize);
+            let text = messages::name_called(&text, &source_line(line), |table, field| is_nil(vm, table, field)).unwrap_or(text);
             Failure::text([b"ERR ", &text[..]].concat())
         }
     };
     failure.place = place;
     lend::with(|server| server.scripts.failure = Some(failure));
     Ok(1)
+}
+
+/// A line of what runs, counted from 1.
+fn source_line(line: usize) -> Vec<u8> {
+    let of = |source: &[u8]| source.split(|byte| *byte == b'\n').nth(line.wrapping_sub(1)).unwrap_or_default().to_vec();
+    lend::with(|server| of(server.scripts.running_source())).unwrap_or_default()
+}
+
+/// Whether the global of that name is a table that does not have the field.
+fn is_nil(vm: &mut Vm<'_>, table: &[u8], field: &[u8]) -> bool {
+    let base = vm.top();
+    let (Ok(table), Ok(field)) = (CString::new(table), CString::new(field)) else { return false };
+    vm.push_globals();
+    let nil = vm.push_field(base + 1, &table) == Kind::Table && vm.push_field(base + 2, &field) == Kind::Nil;
+    vm.cut(base);
+    nil
 }
 
 /// Compiles a text to see whether it does.

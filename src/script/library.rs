@@ -64,10 +64,10 @@ impl Libraries {
         self.functions.get_mut(&fold(name))
     }
 
-    /// How long the text is that the function comes from.
-    pub fn source_bytes(&self, name: &[u8]) -> usize {
+    /// The text that the function comes from, shebang and all.
+    pub fn source(&self, name: &[u8]) -> &[u8] {
         let library = self.function(name).and_then(|function| self.libraries.get(&function.library));
-        library.map_or(0, |library| library.code.len())
+        library.map_or(b"", |library| &library.code)
     }
 
     /// The function found under that folded name.

@@ -22,9 +22,43 @@ pub fn upstreams(message: Vec<u8>) -> Vec<u8> {
     message
 }
 
+/// What a message that something nil was called says of it, where Luau does not name it: `name.field(` in the line it happened in, if
+/// `is_nil` knows one such call to be of nothing.
+pub fn name_called(message: &[u8], line: &[u8], mut is_nil: impl FnMut(&[u8], &[u8]) -> bool) -> Option<Vec<u8>> {
+    const CALL: &[u8] = b"attempt to call a nil value";
+    let place = message.strip_suffix(CALL)?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let mut called = memchr::memchr_iter(b'.', line).filter_map(|dot| {
+        let begin = line[..dot].iter().rposition(|byte| !is_name(byte)).map_or(0, |at| at + 1);
+        let len = line[dot + 1..].iter().take_while(|byte| is_name(byte)).count();
+        let (table, field) = (&line[begin..dot], &line[dot + 1..dot + 1 + len]);
+        let whole = begin == 0 || !matches!(line[begin - 1], b'.' | b':');
+        let call =
+            line[dot + 1 + len..].trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'(' | b'"' | b'\'' | b'{'));
+        (whole && call && !table.is_empty() && !field.is_empty() && is_nil(table, field)).then_some(field)
+    });
+    let field = called.next()?;
+    Some([place, b"attempt to call field '", field, b"' (a nil value)"].concat())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::upstreams;
+    use super::{name_called, upstreams};
+
+    #[test]
+    fn what_was_called_is_named() {
+        let message = b"user_script:1: attempt to call a nil value";
+        let is_nil = |table: &[u8], field: &[u8]| table == b"os" && field != b"clock";
+        let named = |line: &str| name_called(message, line.as_bytes(), is_nil).map(|text| String::from_utf8(text).unwrap());
+        let exit = Some("user_script:1: attempt to call field 'exit' (a nil value)".to_owned());
+        for line in ["os.exit()", "return os.clock() + os.exit (1)", "os.exit'x'", "if x then os.exit{}"] {
+            assert_eq!(named(line), exit, "{line}");
+        }
+        for line in ["", ".", "os.", ".exit()", "x()", "a.os.exit()", "os.exit", "os.clock()", "osx.exit()", "os.exit.a()"] {
+            assert_eq!(named(line), None, "{line}");
+        }
+        assert_eq!(name_called(b"user_script:1: boom", b"os.exit()", is_nil), None);
+    }
 
     #[test]
     fn some_are_reworded() {

@@ -84,6 +84,15 @@ impl Scripts {
         self.running.as_ref().is_some_and(|running| running.busy)
     }
 
+    /// The text of what runs, shebang and all; nothing while a library loads.
+    fn running_source(&self) -> &[u8] {
+        match self.running.as_ref().map(|running| &running.what) {
+            Some(run::What::Script(digest)) => self.cache.get(digest).map_or(b"", |script| &script.body),
+            Some(run::What::Function(name, _)) => self.libraries.source(name),
+            Some(run::What::Library) | None => b"",
+        }
+    }
+
     /// Memory of the interpreters: of EVAL's, and of functions'.
     pub fn vm_bytes(&self) -> (usize, usize) {
         let used = |engine: &Option<Engine>| engine.as_ref().map_or(0, Engine::used_bytes);

@@ -224,7 +224,7 @@ pub fn fcall(ctx: &mut Ctx<'_>, read_only: bool) -> CmdResult {
     let running = begin(ctx, What::Function(name, args.to_owned()), flags, read_only)?;
     let Some(mut engine) = take_engine(ctx, Purpose::Functions) else { return Err(CmdError::text("ERR not enough memory")) };
     if hot {
-        let source_bytes = ctx.server.scripts.libraries.source_bytes(args.at(1));
+        let source_bytes = ctx.server.scripts.libraries.source(args.at(1)).len();
         engine.make_native(&callback, source_bytes);
     }
     let outcome = finish(ctx, &mut engine, running, &mut |vm| {
