@@ -7,8 +7,9 @@ SECONDS_EACH ?= 600
 TARGET = $(shell rustc -vV | sed -n 's/^host: //p')
 NEXTEST = $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 # The units of upstream's suite that take seconds; `make tcl` runs all.
-TCL_QUICK = $(addprefix unit/type/,incr string list-2 list-3 hash set list zset) \
-	$(addprefix unit/,quit printver auth protocol scan slowlog sort keyspace)
+TCL_QUICK = $(addprefix unit/type/,incr string list-2 list-3 hash hash-field-expire set list zset stream stream-cgroups) \
+	$(addprefix unit/,quit printver auth protocol scan slowlog sort keyspace bitops bitfield geo pubsub pause) \
+	$(addprefix integration/,rdb aof-multi-part)
 
 .PHONY: help run build test unit lint tcl test-clients bench criterion pgo asan fuzz fuzz-diff install clean
 

@@ -300,9 +300,13 @@ pub fn hyperloglog_string(data: &[u8]) {
     let (mut before, mut after) = ([0; hyperloglog::REGISTERS], [0; hyperloglog::REGISTERS]);
     let whole = hyperloglog::merge(&bytes, hyperloglog::Form::Sparse, &mut before).is_ok();
     assert_eq!(hyperloglog::count(&bytes, hyperloglog::Form::Sparse).is_ok(), whole);
+    // If its last run is cut short, a zero behind it changes nothing; else it is one register too many. What becomes of such a
+    // string is upstream's affair.
+    let cut_short = hyperloglog::merge(&[&bytes[..], &[0]].concat(), hyperloglog::Form::Sparse, &mut after).is_ok();
+    after.fill(0);
     let (index, value) = (usize::from(*index) * 64, value % 51 + 1);
     let raised = hyperloglog::raise(&mut bytes, index, value, 300);
-    if whole {
+    if whole && !cut_short {
         let form = hyperloglog::form(&bytes).expect("it was one");
         assert!(hyperloglog::merge(&bytes, form, &mut after).is_ok());
         assert_eq!(raised, Ok(before[index] < value));
@@ -453,6 +457,8 @@ mod tests {
           \x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\
           \x00\x03\x00\x00\x00\x00\x00\x00\x00\x01\x04idle&t\xa8\x0a\xa2\x01\x00\x00\xff\xff\xff\xff\xff\xff\
           \xff\xff\x00\x01h\x05\x00\x03\x00\x00",
+        // A HyperLogLog whose last run lacks a byte.
+        b"\xc3\xdc\x1e\x1e\x1e\xd4\x1e\x1e\x1e\x1e\x1e\xe4\xe1\xe1\xe1\x1e\x1e\x1e\x1e\x32\x1e\x04*\0~",
         // A snapshot.
         b"REDIS0009\xfa\x01a\x01b\xfe\0\xfb\x01\0\xfc\xff\xff\xff\xff\0\0\0\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0",
     ];

@@ -266,7 +266,7 @@ impl Server {
         {
             return refuse(error);
         }
-        if self.pauses(client, cmd) {
+        if self.pauses(client, cmd, args) {
             return Err(Refusal::Postpone);
         }
         Ok(cmd)
@@ -311,22 +311,26 @@ impl Server {
     }
 
     /// Whether CLIENT PAUSE holds this request back.
-    fn pauses(&self, client: &Client, cmd: &Cmd) -> bool {
+    fn pauses(&self, client: &Client, cmd: &Cmd, args: Args<'_>) -> bool {
         let writes = || {
-            let flags = if cmd.spec.name == "EXEC" {
-                let queue = client.extra().map(|extra| extra.transaction.queue.as_slice()).unwrap_or_default();
-                let queued = queue.iter().filter_map(|args| self.commands.resolve(args.view()));
-                queued.fold(Flags::of(&[]), |all, cmd| all.union(cmd.flags))
-            } else {
-                cmd.flags
-            };
-            flags.has(Flag::Write) || flags.has(Flag::MayReplicate)
+            if cmd.spec.name != "EXEC" {
+                return self.may_write(cmd, args);
+            }
+            let queue = client.extra().map(|extra| extra.transaction.queue.as_slice()).unwrap_or_default();
+            queue.iter().any(|args| self.commands.resolve(args.view()).is_some_and(|cmd| self.may_write(cmd, args.view())))
         };
         match self.pause.scope() {
             None => false,
             Some(PauseScope::All) => true,
             Some(PauseScope::Write) => writes(),
         }
+    }
+
+    /// Whether replicas may get to see something of a request. Scripts and functions that say they do not write are believed.
+    fn may_write(&self, cmd: &Cmd, args: Args<'_>) -> bool {
+        cmd.flags.has(Flag::Write)
+            || cmd.flags.has(Flag::MayReplicate)
+                && !(cmd.flags.has(Flag::NoScript) && args.len() > 1 && self.scripts.says_no_writes(cmd.spec.name, args.at(1)))
     }
 }
 

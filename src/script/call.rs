@@ -177,7 +177,8 @@ impl Server {
         if cmd.flags.has(Flag::NoScript) && !self.scripts.all_commands {
             return Err(CmdError::text("ERR This Redis command is not allowed from script"));
         }
-        if cmd.flags.has(Flag::Write) && running.flags.contains(ScriptFlags::NO_WRITES) {
+        let writes = cmd.flags.has(Flag::Write) || cmd.flags.has(Flag::MayReplicate);
+        if writes && running.flags.contains(ScriptFlags::NO_WRITES) {
             return Err(CmdError::text("ERR Write commands are not allowed from read-only scripts."));
         }
         if cmd.flags.has(Flag::Write)

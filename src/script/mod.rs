@@ -84,6 +84,16 @@ impl Scripts {
         self.running.as_ref().is_some_and(|running| running.busy)
     }
 
+    /// Whether a command that runs scripts, of which `what` names one, runs one that says it does not write.
+    pub fn says_no_writes(&self, command: &str, what: &[u8]) -> bool {
+        let flags = match command {
+            "EVAL" => shebang::of_script(what).ok().map(|(flags, _)| flags),
+            "EVALSHA" => cache::parse(what).and_then(|digest| self.cache.get(&digest)).map(|script| script.flags),
+            _ => self.libraries.function(what).map(|function| function.flags),
+        };
+        flags.is_some_and(|flags| flags.contains(shebang::ScriptFlags::NO_WRITES))
+    }
+
     /// The text of what runs, shebang and all; nothing while a library loads.
     fn running_source(&self) -> &[u8] {
         match self.running.as_ref().map(|running| &running.what) {

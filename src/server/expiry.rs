@@ -60,6 +60,7 @@ impl Server {
         }
         let elapsed_ns = self.clock.tick() - started_ns;
         self.stats.expire_cycle_ns += elapsed_ns;
+        self.latency_sample("expire-cycle", elapsed_ns / 1_000_000);
         self.expiry.rest_until_ns = self.clock.now_ns + pace.rest_ns(elapsed_ns, cut_short);
         self.thaw_time();
     }

@@ -50,6 +50,8 @@ pub struct Stats {
     pub writes_processed: u64,
     pub errors: HashMap<Box<[u8]>, u64>,
     pub errors_total: u64,
+    /// Error codes that were given up when they became too many.
+    pub error_codes_freed: u64,
     /// Whether the error codes have grown past what is kept.
     pub errors_overflowed: bool,
     pub unexpected_error_replies: u64,
@@ -88,6 +90,7 @@ impl Stats {
             writes_processed: 0,
             errors: HashMap::new(),
             errors_total: 0,
+            error_codes_freed: 0,
             errors_overflowed: false,
             unexpected_error_replies: 0,
             clients_evicted: 0,
@@ -119,7 +122,9 @@ impl Stats {
             self.errors.insert(code.into(), 1);
         } else if !self.errors_overflowed {
             self.errors_overflowed = true;
-            self.errors.clear();
+            let codes = std::mem::take(&mut self.errors);
+            self.error_codes_freed = codes.len() as u64;
+            warn_of_errors(codes.into_keys().collect());
             self.errors.insert(b"ERRORSTATS_DISABLED"[..].into(), 1);
         }
     }
@@ -130,4 +135,15 @@ impl Stats {
         *self = Stats { rates, peak_memory_bytes: self.peak_memory_bytes, ..Stats::new(self.commands.len()) };
         self.rates.reset();
     }
+}
+
+/// Says that no further error codes are counted, and which there were.
+#[cold]
+fn warn_of_errors(mut codes: Vec<Box<[u8]>>) {
+    codes.sort_unstable();
+    log::warn!(
+        "Errorstats stopped adding new errors because the number of errors reached the limit, may be misuse of lua error_reply, \
+         please check INFO ERRORSTATS, this can be re-enabled via CONFIG RESETSTAT."
+    );
+    log::warn!("Current errors code list: {}", String::from_utf8_lossy(&codes.join(&b", "[..])));
 }

@@ -66,5 +66,5 @@ pub fn memory(server: &mut Server, out: &mut Report) {
     out.field("active_defrag_running", server.defrag.percent());
     let (pending, freed) = server.env.reclaim.figures();
     out.field("lazyfree_pending_objects", pending);
-    out.field("lazyfreed_objects", freed);
+    out.field("lazyfreed_objects", freed + server.stats.error_codes_freed);
 }
