@@ -21,22 +21,6 @@ pub fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
-/// Appends a request.
-pub fn put_request(out: &mut Vec<u8>, words: &[&[u8]]) {
-    let mut digits = itoa::Buffer::new();
-    let mut head = |out: &mut Vec<u8>, kind: u8, n: usize| {
-        out.push(kind);
-        out.extend_from_slice(digits.format(n).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    head(out, b'*', words.len());
-    for word in words {
-        head(out, b'$', word.len());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
 /// One connection.
 pub struct Link {
     host: Box<[u8]>,

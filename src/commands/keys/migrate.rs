@@ -12,7 +12,7 @@ use crate::dispatch::keyspec::{Find, KeyAt, Use, Uses};
 use crate::dispatch::*;
 use crate::net::link::{self, Link};
 use crate::persist::rdb::dump;
-use crate::resp::Args;
+use crate::resp::{Args, request};
 use crate::util::number::parse_i64;
 
 /// Where the options begin.
@@ -236,11 +236,11 @@ fn converse(
     if !options.credentials.is_empty() {
         let mut words: Vec<&[u8]> = vec![b"AUTH"];
         words.extend(options.credentials.iter());
-        link::put_request(&mut out, &words);
+        request::request(&mut out, words.into_iter());
     }
     let select = link.db != Some(options.db);
     if select {
-        link::put_request(&mut out, &[b"SELECT", itoa::Buffer::new().format(options.db).as_bytes()]);
+        request::request(&mut out, [&b"SELECT"[..], itoa::Buffer::new().format(options.db).as_bytes()].into_iter());
     }
     let compress = db.env.config.rdbcompression;
     let now_ms = db.env.now_ms;
@@ -251,7 +251,7 @@ fn converse(
         let message = dump::dump(entry.value(), compress);
         let mut digits = itoa::Buffer::new();
         let words: [&[u8]; 5] = [b"RESTORE", key, digits.format(ttl_ms).as_bytes(), &message, b"REPLACE"];
-        link::put_request(&mut out, &words[..if options.replace { 5 } else { 4 }]);
+        request::request(&mut out, words.into_iter().take(if options.replace { 5 } else { 4 }));
         if out.len() >= PIECE_BYTES {
             link.send(&out, options.timeout).map_err(Broken::Writing)?;
             out.clear();
