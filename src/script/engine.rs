@@ -356,8 +356,8 @@ fn on_error(vm: &mut Vm<'_>) -> Result<i32, Raise> {
         _ => {
             vm.push_text(1);
             let text = messages::upstreams(vm.to_bytes(vm.top()).unwrap_or_default());
-            let line = place.as_ref().map_or(0, |(_, line)| *line as usize);
-            let text = messages::name_called(&text, &source_line(line), |table, field| is_nil(vm, table, field)).unwrap_or(text);
+            let line = || source_line(place.as_ref().map_or(0, |(_, line)| *line as usize));
+            let text = messages::name_called(&text, line, |table, field| is_nil(vm, table, field)).unwrap_or(text);
             Failure::text([b"ERR ", &text[..]].concat())
         }
     };

@@ -23,10 +23,15 @@ pub fn upstreams(message: Vec<u8>) -> Vec<u8> {
 }
 
 /// What a message that something nil was called says of it, where Luau does not name it: `name.field(` in the line it happened in, if
-/// `is_nil` knows one such call to be of nothing.
-pub fn name_called(message: &[u8], line: &[u8], mut is_nil: impl FnMut(&[u8], &[u8]) -> bool) -> Option<Vec<u8>> {
+/// `is_nil` knows one such call to be of nothing. The line is asked for only then.
+pub fn name_called(
+    message: &[u8],
+    line: impl FnOnce() -> Vec<u8>,
+    mut is_nil: impl FnMut(&[u8], &[u8]) -> bool,
+) -> Option<Vec<u8>> {
     const CALL: &[u8] = b"attempt to call a nil value";
     let place = message.strip_suffix(CALL)?;
+    let line = &line()[..];
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut called = memchr::memchr_iter(b'.', line).filter_map(|dot| {
         let begin = line[..dot].iter().rposition(|byte| !is_name(byte)).map_or(0, |at| at + 1);
@@ -49,7 +54,7 @@ mod tests {
     fn what_was_called_is_named() {
         let message = b"user_script:1: attempt to call a nil value";
         let is_nil = |table: &[u8], field: &[u8]| table == b"os" && field != b"clock";
-        let named = |line: &str| name_called(message, line.as_bytes(), is_nil).map(|text| String::from_utf8(text).unwrap());
+        let named = |line: &str| name_called(message, || line.into(), is_nil).map(|text| String::from_utf8(text).unwrap());
         let exit = Some("user_script:1: attempt to call field 'exit' (a nil value)".to_owned());
         for line in ["os.exit()", "return os.clock() + os.exit (1)", "os.exit'x'", "if x then os.exit{}"] {
             assert_eq!(named(line), exit, "{line}");
@@ -57,7 +62,7 @@ mod tests {
         for line in ["", ".", "os.", ".exit()", "x()", "a.os.exit()", "os.exit", "os.clock()", "osx.exit()", "os.exit.a()"] {
             assert_eq!(named(line), None, "{line}");
         }
-        assert_eq!(name_called(b"user_script:1: boom", b"os.exit()", is_nil), None);
+        assert_eq!(name_called(b"user_script:1: boom", || b"os.exit()".into(), is_nil), None);
     }
 
     #[test]
