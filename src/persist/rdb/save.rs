@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::format::{VERSION_TTL, VERSION_USUAL, kind, op};
-use super::write::{Style, Writer, kind_of};
+use super::streams;
+use super::write::{Style, Writer};
 use crate::config::Config;
-use crate::keyspace::{Database, Ref, Type, access};
+use crate::keyspace::{Ref, Type, access};
 use crate::persist::child::Report;
 use crate::server::Server;
 use crate::sys::clock;
@@ -48,8 +49,14 @@ fn version(server: &Server) -> u16 {
     let has_ttl = server.dbs.iter().any(|db| db.first_elem_expiry().is_some());
     let usual = if has_ttl { VERSION_TTL } else { VERSION_USUAL };
     // Of the other types only streams may need a newer one, and that shows in each of them.
-    let has_streams = |db: &&Database| db.sizes().of(Type::Stream).iter().any(|count| *count > 0);
-    let kinds = server.dbs.iter().filter(has_streams).flat_map(|db| db.iter()).map(|entry| kind_of(entry.value()));
+    let kinds = server.dbs.iter().flat_map(|db| {
+        let streams: u64 = db.sizes().of(Type::Stream).iter().sum();
+        let kinds = db.iter().filter_map(|entry| match entry.value() {
+            Ref::Stream(stream) => Some(streams::kind_of(stream)),
+            _ => None,
+        });
+        kinds.take(streams as usize)
+    });
     kinds.map(kind::version).max().unwrap_or(usual).max(usual)
 }
 
